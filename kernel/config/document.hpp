@@ -1,0 +1,93 @@
+// A configuration document as a tree that remembers where each node stood and which keys were asked for. The kernel reads
+// its own configuration and plugins read theirs (cleat.config/1) through this one mechanism: a key of a map that nobody asked
+// for is reported as unknown, with the nearest asked-for key as the suggestion. Control thread only.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "kernel/base/result.hpp"
+
+namespace cleat::config {
+
+struct Position {
+  int line = 0;    // from 1; 0 = none
+  int column = 0;  // from 1
+};
+
+class Node {
+ public:
+  enum class Type : std::uint8_t { kNull, kScalar, kList, kMap };
+  Type type = Type::kNull;
+  Position position;
+  std::string scalar;
+  bool quoted = false;               // a quoted scalar is text, never null, a number or a boolean
+  std::string path;                  // "listeners[0].routes[2].match.prefix", for messages
+  struct Member {
+    std::string key;                 // empty in a list
+    Position key_position;
+    std::unique_ptr<Node> value;
+    mutable bool asked = false;
+  };
+  std::vector<Member> members;       // of a list or map, in file order
+  mutable std::vector<std::string> asked_absent;  // keys that were asked for and are not here: candidates for suggestions
+
+  // A map's value, or nullptr; remembers that it was asked for.
+  const Node* get(std::string_view key) const;
+  void ask_all() const;              // the whole subtree counts as asked for
+};
+
+// Collects every error of a load; printed as "file:line:column: path: what (did you mean "x"?)", sorted by position.
+class Diagnostics {
+ public:
+  explicit Diagnostics(std::string file) : file_(std::move(file)) {}
+  void error(const Node& node, std::string_view text);
+  void error(Position position, std::string_view path, std::string_view text);
+  bool failed() const { return !errors_.empty(); }
+  std::size_t count() const { return errors_.size(); }
+  std::string text() const;          // one line each, at most 100 and then a count
+  const std::string& file() const { return file_; }
+
+ private:
+  struct Entry {
+    Position position;
+    std::string text;
+  };
+  std::string file_;
+  std::vector<Entry> errors_;
+};
+
+struct Document {
+  std::string file;                  // for messages; relative paths are relative to its folder
+  std::unique_ptr<Node> root;
+};
+
+// Bounds of any document: what is larger is refused with a clear error.
+inline constexpr std::size_t kDocumentBytesMax = 64 * 1024 * 1024;
+inline constexpr int kDocumentDepthMax = 64;
+
+// YAML 1.2 (JSON is a subset). Anchors and aliases work within a bound on the nodes they make; duplicate keys are errors;
+// errors of the syntax carry the position. Returns nullptr root with diagnostics on failure.
+Document parse_document(std::string_view text, Diagnostics& diagnostics);
+Result<std::string> read_file(const std::string& file);  // bounded by kDocumentBytesMax
+
+// Reports every key that was not asked for, below `node`. Subtrees wholly unread are reported at their topmost key.
+void report_unknown_keys(const Node& node, Diagnostics& diagnostics);
+
+// Scalars. A failure is an error at the node and false; `value` is then unchanged.
+bool read_text(const Node& node, Diagnostics& diagnostics, std::string& value);
+bool read_integer(const Node& node, Diagnostics& diagnostics, std::int64_t least, std::int64_t most, std::int64_t& value);
+bool read_number(const Node& node, Diagnostics& diagnostics, double& value);
+bool read_boolean(const Node& node, Diagnostics& diagnostics, bool& value);                       // true, false
+bool read_duration(const Node& node, Diagnostics& diagnostics, std::chrono::milliseconds& value);  // 250ms 2s 1m 1h; 0 needs no unit
+bool read_bytes(const Node& node, Diagnostics& diagnostics, std::uint64_t& value);                 // 512 16KiB 16KB 1MiB 1GiB
+
+std::string to_json(const Node& node);  // numbers, booleans and null as such unless quoted
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);  // "" if none is near (edit distance)
+
+}  // namespace cleat::config

@@ -1,0 +1,173 @@
+// What a configuration says, checked and typed, before anything is built from it. Plain values; one Model makes one
+// generation. Nodes point into the Document, which must live until the generation's plugins have been created.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernel/config/document.hpp"
+
+namespace cleat::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+struct Instance {                    // plugins: [{name, use, config, on_failure}]
+  std::string name;
+  std::string use;                   // file name without .so, looked for in plugin_path, or a path with a '/'
+  bool fail_open = false;            // on_failure: open | closed (the default)
+  const Node* config = nullptr;
+  const Node* node = nullptr;
+};
+
+struct TextMatch {
+  enum class Kind : std::uint8_t { kExact, kPrefix, kRegex, kPresent };
+  Kind kind = Kind::kPresent;
+  std::string value;
+};
+
+struct FieldMatch {                  // headers / query: [{name, exact|prefix|regex|present, invert}] or a map name: exact value
+  std::string name;
+  TextMatch match;
+  bool invert = false;
+};
+
+struct Match {                       // every given part must match
+  std::vector<std::string> hosts;    // host: exact "a.example.com", wildcard "*.example.com", or "*"; a scalar or a list
+  enum class Path : std::uint8_t { kAny, kExact, kPrefix, kRegex };
+  Path path_kind = Path::kAny;
+  std::string path;                  // prefix matches at segment borders: /v1 matches /v1, /v1/ and /v1/x, not /v10
+  std::vector<std::string> methods;
+  std::vector<FieldMatch> headers;
+  std::vector<FieldMatch> query;
+};
+
+struct WeightedCluster {
+  std::string cluster;
+  std::uint32_t weight = 1;
+};
+
+struct HeaderValue {
+  std::string name;
+  std::string value;
+};
+
+struct Redirect {                    // redirect: {status: 301|302|303|307|308, scheme, host, path | prefix_rewrite, strip_query}
+  std::uint16_t status = 301;
+  std::string scheme, host, path;
+  std::optional<std::string> prefix_rewrite;
+  bool strip_query = false;
+};
+
+struct DirectReply {                 // reply: {status, body, headers: {name: value}}
+  std::uint16_t status = 200;
+  std::string body;
+  std::vector<HeaderValue> headers;
+};
+
+struct RoutePlugin {                 // plugins: {instance: config}
+  std::string instance;
+  const Node* config = nullptr;
+};
+
+struct Route {
+  std::string name;                  // default: <listener>/<position from 0>
+  Match match;
+  // Exactly one of cluster(s), handler, redirect, reply.
+  std::vector<WeightedCluster> clusters;  // cluster: name, or clusters: [{name, weight}]
+  std::string handler;               // an instance with cleat.handler/1
+  std::optional<Redirect> redirect;
+  std::optional<DirectReply> reply;
+  std::optional<std::string> prefix_rewrite;  // replaces match.prefix
+  std::string host_rewrite;
+  std::optional<Milliseconds> timeout;        // of the whole exchange; default: the listener's request timeout
+  bool allow_connect = false;
+  bool allow_upgrade = true;         // Upgrade tunnels (WebSocket)
+  std::vector<RoutePlugin> plugins;
+  const Node* node = nullptr;
+};
+
+struct Timeouts {                    // timeouts: {...}; 0 = none
+  Milliseconds head{10'000};         // from a request's first byte (or accept) to its head's end: 408
+  Milliseconds idle{60'000};         // keep-alive connection without a request
+  Milliseconds body{30'000};         // without progress of a body, either side
+  Milliseconds request{60'000};      // request head's end to response's end, per exchange: 504 before the response head
+  Milliseconds suspend{30'000};      // a plugin's SUSPEND: then FAIL
+  Milliseconds tunnel_idle{300'000}; // Upgrade and CONNECT tunnels
+  Milliseconds drain{30'000};        // SIGTERM to the last connection cut
+};
+
+struct Limits {                      // limits: {...}
+  std::uint64_t head_bytes = 64 * 1024;
+  std::uint64_t target_bytes = 8 * 1024;
+  std::uint32_t headers = 100;
+  std::uint64_t body_buffer = 1024 * 1024;    // most a plugin may gather, or the kernel keep for replay
+  std::uint64_t body_bytes = 0;               // most a request body may have: 413; 0 = no bound
+  std::uint64_t connections = 10'000;         // of this listener, over all workers: further ones are closed at accept
+  std::uint64_t requests_per_connection = 0;  // then Connection: close; 0 = no bound
+};
+
+enum class SlashPolicy : std::uint8_t { kKeep, kDecode, kReject };  // %2F in paths
+
+struct PathPolicy {                  // path: {merge_slashes, escaped_slashes: keep|decode|reject}
+  bool merge_slashes = true;
+  SlashPolicy escaped_slashes = SlashPolicy::kKeep;
+};
+
+struct ForwardPolicy {               // forward: {...}: the fields that proxies add
+  bool via = true;                   // Via: 1.1 cleat, both ways
+  enum class For : std::uint8_t { kAppend, kSet, kKeep, kOff } x_forwarded_for = For::kSet;  // kSet: only the peer (edge default)
+  bool x_forwarded_proto = true;
+  enum class Id : std::uint8_t { kKeepOrMake, kMake, kOff } x_request_id = Id::kMake;
+};
+
+struct Listener {
+  std::string name;
+  std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
+  std::vector<std::string> chain;    // instance names, outermost first
+  std::vector<Route> routes;
+  Timeouts timeouts;
+  Limits limits;
+  PathPolicy path;
+  ForwardPolicy forward;
+  const Node* node = nullptr;
+};
+
+struct Endpoint {
+  std::string address;               // ip:port, [ip]:port
+  std::uint32_t weight = 1;
+  const Node* node = nullptr;
+};
+
+struct Cluster {
+  std::string name;
+  std::vector<Endpoint> endpoints;   // endpoints: [ip:port | {address, weight}]
+  Milliseconds connect_timeout{1'000};
+  Milliseconds idle_timeout{60'000}; // pooled connection without an exchange
+  std::uint32_t connections_max = 1'024;      // per worker
+  std::uint32_t idle_max = 256;      // pooled connections per worker
+  std::uint32_t pending_max = 1'024; // exchanges that wait for a connection, per worker: then 503
+  std::uint64_t requests_per_connection = 0;  // 0 = no bound
+  std::string balancer;              // an instance with cleat.balancer/1, or empty: weighted round robin
+  const Node* balancer_config = nullptr;
+  const Node* node = nullptr;
+};
+
+struct Model {
+  std::uint32_t workers = 0;         // 0 = one for each core
+  std::vector<std::string> plugin_path;       // folders; relative to the file. Always searched after: <executable>/../plugins
+  enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError } log_level = LogLevel::kInfo;
+  std::vector<Instance> instances;   // plugins:
+  std::vector<Listener> listeners;
+  std::vector<Cluster> clusters;
+};
+
+// Reads the whole model; every error goes to `diagnostics`, all at once. Names that refer (chain, cluster, handler, balancer,
+// route plugins) are checked here; whether a plugin loads, and its own config, is not.
+// Does not report unknown keys below `config` of plugins and balancers: the loader does, once the plugins have read them.
+Model read_model(const Document& document, Diagnostics& diagnostics);
+
+}  // namespace cleat::config
