@@ -1,0 +1,18 @@
+// The kernel's own log: lines on standard error, "2026-11-24T01:02:03.456Z warn plugin/authn text". Never blocks a worker: a line
+// that does not fit the pipe at once is dropped and counted. Rate-limited for each source. [any thread]
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace cleat::log {
+
+enum class Level : std::uint8_t { kDebug, kInfo, kWarn, kError };
+
+void set_level(Level level);
+bool enabled(Level level);
+// source: "kernel", "plugin/<instance>", "downstream", "upstream".
+void write(Level level, std::string_view source, std::string_view text);
+std::uint64_t dropped();
+
+}  // namespace cleat::log
