@@ -1,0 +1,119 @@
+#include "kernel/base/reactor.hpp"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "kernel/base/check.hpp"
+
+namespace cleat {
+namespace {
+
+constexpr int kEventsMax = 256;  // taken from the system at once
+
+std::uint64_t clock_us(clockid_t clock) {
+  timespec t;
+  clock_gettime(clock, &t);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
+}
+
+}  // namespace
+
+std::uint64_t monotonic_us() { return clock_us(CLOCK_MONOTONIC); }
+std::uint64_t unix_us() { return clock_us(CLOCK_REALTIME); }
+
+Reactor::Reactor() {
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  CLEAT_CHECK(epoll_ >= 0 && wake_fd_ >= 0);
+  wake_.reactor = this;
+  CLEAT_CHECK(add(wake_fd_, wake_));
+  refresh_clock();
+  wheel_.advance(now_ms());
+}
+
+Reactor::~Reactor() {
+  close(wake_fd_);
+  close(epoll_);
+}
+
+bool Reactor::add(int fd, IoHandler& handler) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &handler;
+  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void Reactor::refresh_clock() { now_us_ = monotonic_us(); }
+
+void Reactor::run_deferred() {
+  // By index: a task may defer more.
+  for (std::size_t i = 0; i < deferred_.size(); ++i) {
+    const Deferred task = deferred_[i];
+    task.fn(task.owner, task.argument);
+  }
+  deferred_.clear();
+}
+
+void Reactor::run() {
+  std::array<epoll_event, kEventsMax> events;
+  stopped_ = false;
+  while (!stopped_) {
+    const int count = epoll_wait(epoll_, events.data(), kEventsMax, wheel_.wait_ms(now_ms()));
+    refresh_clock();
+    for (int i = 0; i < count; ++i) {
+      static_cast<IoHandler*>(events[static_cast<std::size_t>(i)].data.ptr)->on_io(events[static_cast<std::size_t>(i)].events);
+      if (!deferred_.empty()) run_deferred();
+    }
+    wheel_.advance(now_ms());
+    if (!deferred_.empty()) run_deferred();
+    if (!retired_.empty()) {
+      for (std::size_t i = 0; i < retired_.size(); ++i) {
+        const Task destroy = std::move(retired_[i]);
+        destroy();
+      }
+      retired_.clear();
+      if (!deferred_.empty()) run_deferred();
+    }
+  }
+}
+
+bool Reactor::post(Task task) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (posted_.size() >= kPostedMax) return false;
+    posted_.push_back(std::move(task));
+    wake = !woken_;
+    woken_ = true;
+  }
+  if (wake) {
+    const std::uint64_t one = 1;
+    // Only fails when the counter is full, and then the worker is awake anyway.
+    (void)!write(wake_fd_, &one, sizeof one);
+  }
+  return true;
+}
+
+void Reactor::Wake::on_io(std::uint32_t) { reactor->run_posted(); }
+
+void Reactor::run_posted() {
+  std::uint64_t count;
+  (void)!read(wake_fd_, &count, sizeof count);
+  std::vector<Task> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(posted_);
+    woken_ = false;
+  }
+  for (Task& task : tasks) {
+    task();
+    if (!deferred_.empty()) run_deferred();
+  }
+}
+
+}  // namespace cleat

@@ -1,0 +1,87 @@
+// Reactor: the event loop of one worker: an epoll set of edge-triggered registrations made once per socket, a timer wheel,
+// tasks put off to the end of the current event, and a bounded queue of tasks from other threads.
+//
+// It is the worker's whole loop: no library's loop stands around it, because a nested set costs two system calls for each
+// wake-up. Everything that is not a socket of the data path runs on the control thread's io_context.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "kernel/base/timer_wheel.hpp"
+
+namespace cleat {
+
+// A socket's owner. It may close its socket and ask to be destroyed in any callback: see Reactor::retire.
+class IoHandler {
+ public:
+  virtual void on_io(std::uint32_t events) = 0;  // EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR
+ protected:
+  ~IoHandler() = default;
+};
+
+class Reactor {
+ public:
+  static constexpr std::size_t kPostedMax = 65'536;
+  using Task = std::function<void()>;
+
+  Reactor();
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+  ~Reactor();
+
+  // Registers for all events, edge-triggered; false when the system refuses. Closing the descriptor ends it.
+  bool add(int fd, IoHandler& handler);
+  void run();                            // until stop()
+  void stop() { stopped_ = true; }       // [this thread]
+
+  // A call after the current event's callback has returned, in order. `owner` must live until then (retire() does not
+  // run before). The cheap form of a task: no allocation.
+  using DeferFn = void (*)(void* owner, std::uint64_t argument);
+  void defer(DeferFn fn, void* owner, std::uint64_t argument = 0) { deferred_.push_back({fn, owner, argument}); }
+  void run_deferred();
+  // Runs `destroy` when no callback of this turn can still see the object.
+  void retire(Task destroy) { retired_.push_back(std::move(destroy)); }
+
+  // [any thread] False when the queue is full.
+  bool post(Task task);
+
+  TimerWheel& wheel() { return wheel_; }
+  std::uint64_t now_us() const { return now_us_; }   // monotonic, read once a turn
+  std::uint64_t now_ms() const { return now_us_ / 1000; }
+  void refresh_clock();
+
+ private:
+  struct Deferred {
+    DeferFn fn;
+    void* owner;
+    std::uint64_t argument;
+  };
+  struct Wake final : IoHandler {
+    Reactor* reactor;
+    void on_io(std::uint32_t events) override;
+  };
+  void run_posted();
+
+  int epoll_ = -1;
+  int wake_fd_ = -1;
+  Wake wake_;
+  bool stopped_ = false;
+  TimerWheel wheel_;
+  std::uint64_t now_us_ = 0;
+  std::vector<Deferred> deferred_;
+  std::vector<Task> retired_;
+  std::mutex mutex_;
+  std::vector<Task> posted_;  // guarded by mutex_
+  bool woken_ = false;        // guarded by mutex_
+};
+
+std::uint64_t monotonic_us();
+std::uint64_t unix_us();
+
+}  // namespace cleat

@@ -1,0 +1,157 @@
+#include "kernel/base/socket.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+namespace cleat {
+namespace {
+
+constexpr int kBacklog = 4096;
+
+Error system_error(std::string_view what, int code) { return Error{std::string(what) + ": " + std::strerror(code)}; }
+
+}  // namespace
+
+std::string Address::text() const {
+  char ip[INET6_ADDRSTRLEN] = "";
+  if (storage.ss_family == AF_INET) {
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(storage).sin_addr, ip, sizeof ip);
+    return std::string(ip) + ":" + std::to_string(port());
+  }
+  if (storage.ss_family == AF_INET6) {
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr, ip, sizeof ip);
+    return "[" + std::string(ip) + "]:" + std::to_string(port());
+  }
+  return "unknown";
+}
+
+std::uint16_t Address::port() const {
+  if (storage.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(storage).sin_port);
+  if (storage.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(storage).sin6_port);
+  return 0;
+}
+
+Result<Address> parse_address(std::string_view text) {
+  const Error bad{"\"" + std::string(text) + "\" is not ip:port or [ip]:port"};
+  const auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return bad;
+  std::string_view ip = text.substr(0, colon);
+  const std::string_view port_text = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, code] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
+  if (port_text.empty() || code != std::errc() || end != port_text.data() + port_text.size()) return bad;
+
+  Address address;
+  if (ip.size() >= 2 && ip.front() == '[' && ip.back() == ']') {
+    ip = ip.substr(1, ip.size() - 2);
+    auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(port);
+    if (inet_pton(AF_INET6, std::string(ip).c_str(), &in6.sin6_addr) != 1) return bad;
+    address.size = sizeof(sockaddr_in6);
+    return address;
+  }
+  auto& in4 = reinterpret_cast<sockaddr_in&>(address.storage);
+  in4.sin_family = AF_INET;
+  in4.sin_port = htons(port);
+  if (inet_pton(AF_INET, std::string(ip).c_str(), &in4.sin_addr) != 1) return bad;
+  address.size = sizeof(sockaddr_in);
+  return address;
+}
+
+Address local_address(int fd) {
+  Address address;
+  address.size = sizeof address.storage;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size);
+  return address;
+}
+
+Address peer_address(int fd) {
+  Address address;
+  address.size = sizeof address.storage;
+  getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size);
+  return address;
+}
+
+void Socket::close() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Result<Socket> listen_on(const Address& address) {
+  Socket listening(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!listening.open()) return system_error("socket for " + address.text(), errno);
+  const int one = 1;
+  setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  if (address.storage.ss_family == AF_INET6) setsockopt(listening.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  if (bind(listening.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) {
+    return system_error("bind " + address.text(), errno);
+  }
+  if (listen(listening.fd(), kBacklog) != 0) return system_error("listen on " + address.text(), errno);
+  return listening;
+}
+
+Socket start_connect(const Address& address, int& error) {
+  error = 0;
+  Socket connecting(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!connecting.open()) {
+    error = errno;
+    return connecting;
+  }
+  set_no_delay(connecting.fd());
+  if (connect(connecting.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) error = errno;
+  return connecting;
+}
+
+int socket_error(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;
+  return error;
+}
+
+void set_no_delay(int fd) {
+  const int one = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+void reset_on_close(int fd) {
+  const linger now{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+Io read_some(int fd, char* data, std::size_t size) {
+  for (;;) {
+    const ssize_t n = recv(fd, data, size, 0);
+    if (n > 0) return {static_cast<std::size_t>(n), false, false, 0};
+    if (n == 0) return {0, false, true, 0};
+    if (errno == EAGAIN) return {0, true, false, 0};
+    if (errno != EINTR) return {0, false, false, errno};
+  }
+}
+
+Io write_some(int fd, const iovec* parts, int count) {
+  for (;;) {
+    ssize_t n;
+    if (count == 1) {
+      n = send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr message{};
+      message.msg_iov = const_cast<iovec*>(parts);
+      message.msg_iovlen = static_cast<std::size_t>(count);
+      n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    }
+    if (n >= 0) return {static_cast<std::size_t>(n), false, false, 0};
+    if (errno == EAGAIN) return {0, true, false, 0};
+    if (errno != EINTR) return {0, false, false, errno};
+  }
+}
+
+}  // namespace cleat

@@ -1,0 +1,69 @@
+// Sockets without a loop: addresses, listening, connecting, and reads and writes that say plainly what happened.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "kernel/base/result.hpp"
+
+namespace cleat {
+
+struct Address {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  std::string text() const;  // ip:port, [ip]:port
+  std::uint16_t port() const;
+};
+
+Result<Address> parse_address(std::string_view text);  // ip:port, [ip]:port; numbers only
+Address local_address(int fd);
+Address peer_address(int fd);
+
+// A descriptor with one owner.
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(other.release()) {}
+  Socket& operator=(Socket&& other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = other.release();
+    }
+    return *this;
+  }
+  ~Socket() { close(); }
+  int fd() const { return fd_; }
+  bool open() const { return fd_ >= 0; }
+  void close();
+  int release() {
+    const int fd = fd_;
+    fd_ = -1;
+    return fd;
+  }
+
+ private:
+  int fd_ = -1;
+};
+
+Result<Socket> listen_on(const Address& address);  // non-blocking, SO_REUSEPORT; the error names the address
+Socket start_connect(const Address& address, int& error);  // non-blocking; error: 0, EINPROGRESS or what failed
+int socket_error(int fd);                                  // SO_ERROR, cleared
+void set_no_delay(int fd);
+void reset_on_close(int fd);                               // the next close sends RST
+
+// size > 0: bytes; else `blocked`, `closed` (orderly end of what the peer sends) or `failed` (errno).
+struct Io {
+  std::size_t size = 0;
+  bool blocked = false;
+  bool closed = false;
+  int failed = 0;
+};
+Io read_some(int fd, char* data, std::size_t size);
+Io write_some(int fd, const iovec* parts, int count);
+
+}  // namespace cleat
