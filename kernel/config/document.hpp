@@ -27,7 +27,7 @@ class Node {
   Position position;
   std::string scalar;
   bool quoted = false;               // a quoted scalar is text, never null, a number or a boolean
-  std::string path;                  // "listeners[0].routes[2].match.prefix", for messages
+  std::string path;                  // "listeners[0].routes[2].match.prefix", for messages; long ones are cut
   struct Member {
     std::string key;                 // empty in a list
     Position key_position;
@@ -45,11 +45,14 @@ class Node {
 // Collects every error of a load; printed as "file:line:column: path: what (did you mean "x"?)", sorted by position.
 class Diagnostics {
  public:
+  static constexpr std::size_t kPrinted = 100;
+  static constexpr std::size_t kKept = 10'000;  // further ones are only counted
+
   explicit Diagnostics(std::string file) : file_(std::move(file)) {}
   void error(const Node& node, std::string_view text);
   void error(Position position, std::string_view path, std::string_view text);
-  bool failed() const { return !errors_.empty(); }
-  std::size_t count() const { return errors_.size(); }
+  bool failed() const { return count_ != 0; }
+  std::size_t count() const { return count_; }
   std::string text() const;          // one line each, at most 100 and then a count
   const std::string& file() const { return file_; }
 
@@ -60,6 +63,7 @@ class Diagnostics {
   };
   std::string file_;
   std::vector<Entry> errors_;
+  std::size_t count_ = 0;
 };
 
 struct Document {
@@ -70,9 +74,12 @@ struct Document {
 // Bounds of any document: what is larger is refused with a clear error.
 inline constexpr std::size_t kDocumentBytesMax = 64 * 1024 * 1024;
 inline constexpr int kDocumentDepthMax = 64;
+inline constexpr std::size_t kDocumentTreeBytesMax = 512 * 1024 * 1024;  // of the nodes made from it, about
+inline constexpr std::size_t kDocumentAliasBytesMax = 32 * 1024 * 1024;  // of those, the copies that aliases make
 
-// YAML 1.2 (JSON is a subset). Anchors and aliases work within a bound on the nodes they make; duplicate keys are errors;
-// errors of the syntax carry the position. Returns nullptr root with diagnostics on failure.
+// One YAML 1.2 document in UTF-8 (JSON is a subset, but for \u surrogate pairs). Anchors and aliases work within a bound on the
+// nodes they make; merge keys, tags other than !!str, and keys that are not text are refused; duplicate keys are errors;
+// errors of the syntax carry the position. Returns nullptr root with diagnostics on failure; an empty document is kNull.
 Document parse_document(std::string_view text, Diagnostics& diagnostics);
 Result<std::string> read_file(const std::string& file);  // bounded by kDocumentBytesMax
 

@@ -17,7 +17,8 @@ using Milliseconds = std::chrono::milliseconds;
 
 struct Instance {                    // plugins: [{name, use, config, on_failure}]
   std::string name;
-  std::string use;                   // file name without .so, looked for in plugin_path, or a path with a '/'
+  std::string use;                   // file name without .so, looked for in plugin_path, or an absolute path (in the file: one
+                                     // with a '/', relative to the file's folder)
   bool fail_open = false;            // on_failure: open | closed (the default)
   const Node* config = nullptr;
   const Node* node = nullptr;
@@ -27,9 +28,11 @@ struct TextMatch {
   enum class Kind : std::uint8_t { kExact, kPrefix, kRegex, kPresent };
   Kind kind = Kind::kPresent;
   std::string value;
+  const Node* node = nullptr;        // of the value
 };
 
 struct FieldMatch {                  // headers / query: [{name, exact|prefix|regex|present, invert}] or a map name: exact value
+                                     // holds if any field (parameter) of that name matches; invert: if none does
   std::string name;
   TextMatch match;
   bool invert = false;
@@ -39,7 +42,9 @@ struct Match {                       // every given part must match
   std::vector<std::string> hosts;    // host: exact "a.example.com", wildcard "*.example.com", or "*"; a scalar or a list
   enum class Path : std::uint8_t { kAny, kExact, kPrefix, kRegex };
   Path path_kind = Path::kAny;
-  std::string path;                  // prefix matches at segment borders: /v1 matches /v1, /v1/ and /v1/x, not /v10
+  std::string path;                  // prefix matches at segment borders: /v1 matches /v1, /v1/ and /v1/x, not /v10; /v1/ does
+                                     // not match /v1; / matches everything. A regex must match the whole path
+  const Node* path_node = nullptr;
   std::vector<std::string> methods;
   std::vector<FieldMatch> headers;
   std::vector<FieldMatch> query;
@@ -158,7 +163,8 @@ struct Cluster {
 
 struct Model {
   std::uint32_t workers = 0;         // 0 = one for each core
-  std::vector<std::string> plugin_path;       // folders; relative to the file. Always searched after: <executable>/../plugins
+  std::vector<std::string> plugin_path;       // folders, made absolute: in the file, relative to its folder. Always searched
+                                              // after: <executable>/../plugins
   enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError } log_level = LogLevel::kInfo;
   std::vector<Instance> instances;   // plugins:
   std::vector<Listener> listeners;

@@ -1,0 +1,111 @@
+#include <algorithm>
+
+#include "kernel/config/reading.hpp"
+
+namespace cleat::config {
+namespace {
+
+constexpr std::int64_t kCountMax = 1'000'000'000;
+constexpr std::uint64_t kHeadBytesMin = 256;
+constexpr std::uint64_t kHeadBytesMax = 512 * 1024;  // a head must fit its exchange's arena with room for hooks
+
+void read_timeouts(const Node& node, Reading& reading, Timeouts& timeouts) {
+  if (!expect_map(node, reading)) return;
+  optional(node, "head", reading, timeouts.head);
+  optional(node, "idle", reading, timeouts.idle);
+  optional(node, "body", reading, timeouts.body);
+  optional(node, "request", reading, timeouts.request);
+  optional(node, "suspend", reading, timeouts.suspend);
+  optional(node, "tunnel_idle", reading, timeouts.tunnel_idle);
+  optional(node, "drain", reading, timeouts.drain);
+}
+
+void read_limits(const Node& node, Reading& reading, Limits& limits) {
+  if (!expect_map(node, reading)) return;
+  const auto at_most = [&](std::string_view key, std::uint64_t most, std::uint64_t& value) {
+    const std::uint64_t before = value;
+    if (!optional_bytes(node, key, reading, kHeadBytesMin, value) || value <= most) return;
+    reading.diagnostics.error(*node.get(key), "must be at most " + std::to_string(most) + " bytes");
+    value = before;
+  };
+  at_most("head_bytes", kHeadBytesMax, limits.head_bytes);
+  at_most("target_bytes", kHeadBytesMax, limits.target_bytes);
+  optional_integer(node, "headers", reading, 1, 10'000, limits.headers);
+  optional_bytes(node, "body_buffer", reading, 0, limits.body_buffer);
+  optional_bytes(node, "body_bytes", reading, 0, limits.body_bytes);
+  optional_integer(node, "connections", reading, 1, kCountMax, limits.connections);
+  optional_integer(node, "requests_per_connection", reading, 0, kCountMax, limits.requests_per_connection);
+}
+
+void read_path_policy(const Node& node, Reading& reading, PathPolicy& path) {
+  if (!expect_map(node, reading)) return;
+  optional(node, "merge_slashes", reading, path.merge_slashes);
+  optional_word<SlashPolicy>(
+      node, "escaped_slashes", reading,
+      {{"keep", SlashPolicy::kKeep}, {"decode", SlashPolicy::kDecode}, {"reject", SlashPolicy::kReject}}, path.escaped_slashes);
+}
+
+void read_forward(const Node& node, Reading& reading, ForwardPolicy& forward) {
+  if (!expect_map(node, reading)) return;
+  using For = ForwardPolicy::For;
+  using Id = ForwardPolicy::Id;
+  optional(node, "via", reading, forward.via);
+  optional_word<For>(node, "x_forwarded_for", reading,
+                     {{"append", For::kAppend}, {"set", For::kSet}, {"keep", For::kKeep}, {"off", For::kOff}},
+                     forward.x_forwarded_for);
+  optional(node, "x_forwarded_proto", reading, forward.x_forwarded_proto);
+  optional_word<Id>(node, "x_request_id", reading, {{"keep_or_make", Id::kKeepOrMake}, {"make", Id::kMake}, {"off", Id::kOff}},
+                    forward.x_request_id);
+}
+
+// A route's config for an instance that never sees the route's exchanges would be silently without effect.
+void check_route_plugins(const Listener& listener, Reading& reading) {
+  for (const Route& route : listener.routes) {
+    const Node* plugins = route.plugins.empty() ? nullptr : child(*route.node, "plugins");
+    if (plugins == nullptr) continue;
+    for (const RoutePlugin& plugin : route.plugins) {
+      const bool used = std::find(listener.chain.begin(), listener.chain.end(), plugin.instance) != listener.chain.end();
+      if (used || plugin.instance == route.handler) continue;
+      const auto at = std::find_if(plugins->members.begin(), plugins->members.end(),
+                                   [&](const Node::Member& member) { return member.key == plugin.instance; });
+      reading.diagnostics.error(at->key_position, at->value->path,
+                                "not in the chain of this listener" + did_you_mean(plugin.instance, listener.chain, reading.diagnostics));
+    }
+  }
+}
+
+}  // namespace
+
+Listener read_listener(const Node& node, Reading& reading) {
+  Listener listener;
+  listener.node = &node;
+  if (!expect_map(node, reading)) return listener;
+  if (const Node* name = required(node, "name", reading)) read_name(*name, reading, listener.name);
+  if (const Node* address = required(node, "address", reading)) read_address(*address, reading, true, listener.address);
+  if (const Node* part = child(node, "timeouts")) read_timeouts(*part, reading, listener.timeouts);
+  if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
+  if (const Node* part = child(node, "path")) read_path_policy(*part, reading, listener.path);
+  if (const Node* part = child(node, "forward")) read_forward(*part, reading, listener.forward);
+  if (const Node* protocol = child(node, "protocol")) word_index(*protocol, {"http1"}, reading);
+
+  std::vector<Reference> links;
+  for (const Node* item : items(node, "chain", reading)) {
+    std::string name;
+    if (!read_name(*item, reading, name)) continue;
+    links.push_back({item, name});
+    listener.chain.push_back(std::move(name));
+  }
+  std::vector<Named> chain;
+  for (const Reference& link : links) chain.push_back({link.node, link.name});
+  report_repeated(chain, "in this chain,", reading);
+  reading.instances.insert(reading.instances.end(), links.begin(), links.end());
+
+  std::vector<Named> names;
+  for (const Node* item : items(node, "routes", reading)) listener.routes.push_back(read_route(*item, listener, reading));
+  for (const Route& route : listener.routes) names.push_back({route.node, route.name});
+  report_repeated(names, "in this listener, a route named", reading);
+  check_route_plugins(listener, reading);
+  return listener;
+}
+
+}  // namespace cleat::config

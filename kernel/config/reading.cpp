@@ -1,0 +1,205 @@
+// The small words the sections of a model are read with.
+#include "kernel/config/reading.hpp"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <limits>
+#include <unordered_map>
+
+#include "kernel/config/pattern.hpp"
+
+namespace cleat::config {
+
+const Node* child(const Node& map, std::string_view key) {
+  const Node* node = map.get(key);
+  return node == nullptr || node->type == Node::Type::kNull ? nullptr : node;
+}
+
+const Node* required(const Node& map, std::string_view key, Reading& reading) {
+  const Node* node = child(map, key);
+  if (node == nullptr) reading.diagnostics.error(map, "\"" + std::string(key) + "\" is missing");
+  return node;
+}
+
+namespace {
+
+bool expect(const Node& node, Node::Type type, std::string_view text, Reading& reading) {
+  if (node.type == type) return true;
+  node.ask_all();
+  reading.diagnostics.error(node, text);
+  return false;
+}
+
+}  // namespace
+
+bool expect_map(const Node& node, Reading& reading) { return expect(node, Node::Type::kMap, "must be a map", reading); }
+bool expect_list(const Node& node, Reading& reading) { return expect(node, Node::Type::kList, "must be a list", reading); }
+
+std::vector<const Node*> items(const Node& map, std::string_view key, Reading& reading) {
+  std::vector<const Node*> found;
+  const Node* node = child(map, key);
+  if (node == nullptr || !expect_list(*node, reading)) return found;
+  for (const Node::Member& member : node->members) found.push_back(member.value.get());
+  return found;
+}
+
+std::vector<const Node*> one_or_items(const Node& map, std::string_view key, Reading& reading) {
+  const Node* node = child(map, key);
+  if (node != nullptr && node->type == Node::Type::kScalar) return {node};
+  return items(map, key, reading);
+}
+
+const Node* opaque_child(const Node& map, std::string_view key, Reading& reading) {
+  const Node* node = child(map, key);
+  if (node != nullptr) reading.opaque.insert(node);
+  return node;
+}
+
+bool optional(const Node& map, std::string_view key, Reading& reading, std::string& value) {
+  const Node* node = child(map, key);
+  return node != nullptr && read_text(*node, reading.diagnostics, value);
+}
+
+bool optional(const Node& map, std::string_view key, Reading& reading, bool& value) {
+  const Node* node = child(map, key);
+  return node != nullptr && read_boolean(*node, reading.diagnostics, value);
+}
+
+bool optional(const Node& map, std::string_view key, Reading& reading, Milliseconds& value) {
+  const Node* node = child(map, key);
+  return node != nullptr && read_duration(*node, reading.diagnostics, value);
+}
+
+bool optional_bytes(const Node& map, std::string_view key, Reading& reading, std::uint64_t least, std::uint64_t& value) {
+  const Node* node = child(map, key);
+  std::uint64_t number = 0;
+  if (node == nullptr || !read_bytes(*node, reading.diagnostics, number)) return false;
+  if (number < least) {
+    reading.diagnostics.error(*node, "must be at least " + std::to_string(least) + " bytes");
+    return false;
+  }
+  value = number;
+  return true;
+}
+
+int word_index(const Node& node, const std::vector<std::string>& words, Reading& reading) {
+  std::string word;
+  if (!read_text(node, reading.diagnostics, word)) return -1;
+  std::string known;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == word) return static_cast<int>(i);
+    known += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + words[i];
+  }
+  reading.diagnostics.error(node, "must be " + known + ", not \"" + word.substr(0, 64) + "\"" +
+                                      did_you_mean(word, words, reading.diagnostics));
+  return -1;
+}
+
+bool read_name(const Node& node, Reading& reading, std::string& value) {
+  constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
+  constexpr std::size_t kNameBytesMax = 128;
+  std::string name;
+  if (!read_text(node, reading.diagnostics, name)) return false;
+  if (name.empty() || name.size() > kNameBytesMax || name.find_first_not_of(kLetters) != std::string::npos) {
+    reading.diagnostics.error(node, "a name is 1 to " + std::to_string(kNameBytesMax) + " of A-Z a-z 0-9 _ . - /");
+    return false;
+  }
+  value = std::move(name);
+  return true;
+}
+
+namespace {
+
+bool parse_port(std::string_view text, std::uint32_t& port) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return !text.empty() && text.size() <= 5 && code == std::errc() && end == text.data() + text.size() && port <= 65'535;
+}
+
+bool is_ip6(const std::string& text) {
+  in6_addr address;
+  return inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+}  // namespace
+
+bool read_address(const Node& node, Reading& reading, bool port_zero, std::string& value) {
+  std::string text;
+  if (!read_text(node, reading.diagnostics, text)) return false;
+  const std::size_t colon = text.rfind(':');
+  const std::string host = text.substr(0, colon == std::string::npos ? text.size() : colon);
+  std::uint32_t port = 0;
+  const bool has_port = colon != std::string::npos && parse_port(std::string_view(text).substr(colon + 1), port);
+  in_addr ip4;
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  // c_str(): a NUL inside would hide what follows it.
+  const bool ip = host.find('\0') == std::string::npos &&
+                  (bracketed ? is_ip6(host.substr(1, host.size() - 2)) : inet_pton(AF_INET, host.c_str(), &ip4) == 1);
+  if (!ip || !has_port) {
+    std::string why = "must be ip:port or [ip]:port";
+    if (is_ip6(text)) {
+      why += ": an IPv6 address stands in brackets";
+    } else if (!ip && host.find_first_not_of("0123456789.:[]") != std::string::npos) {
+      why += ": clusters by host name (DNS) are not supported yet";
+    }
+    reading.diagnostics.error(node, why);
+    return false;
+  }
+  if (port == 0 && !port_zero) {
+    reading.diagnostics.error(node, "port 0 cannot be connected to");
+    return false;
+  }
+  value = std::move(text);
+  return true;
+}
+
+bool read_authority(const Node& node, Reading& reading, std::string& value) {
+  std::string text;
+  if (!read_text(node, reading.diagnostics, text)) return false;
+  std::string_view host = text;
+  bool ok = true;
+  if (host.starts_with('[')) {
+    const std::size_t end = host.find(']');
+    ok = end != std::string_view::npos && host.find('\0') == std::string_view::npos &&
+         is_ip6(std::string(host.substr(1, end - 1)));
+    host.remove_prefix(ok ? end + 1 : host.size());
+  } else {
+    const std::size_t end = std::min(host.find(':'), host.size());
+    ok = end > 0 && host.substr(0, end).find_first_not_of(
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~") == std::string_view::npos;
+    host.remove_prefix(end);
+  }
+  std::uint32_t port = 0;
+  if (!host.empty()) ok = ok && host.front() == ':' && parse_port(host.substr(1), port) && port != 0;
+  if (!ok) {
+    reading.diagnostics.error(node, "must be a host, or host:port");
+    return false;
+  }
+  value = std::move(text);
+  return true;
+}
+
+bool read_pattern(const Node& node, Reading& reading, std::string& value) {
+  std::string pattern;
+  if (!read_text(node, reading.diagnostics, pattern)) return false;
+  if (auto made = make_pattern(pattern); !made) {
+    reading.diagnostics.error(node, made.error());
+    return false;
+  }
+  value = std::move(pattern);
+  return true;
+}
+
+void report_repeated(const std::vector<Named>& named, std::string_view what, Reading& reading) {
+  std::unordered_map<std::string_view, const Node*> first;
+  for (const Named& one : named) {
+    if (one.name.empty()) continue;  // already an error
+    const auto [at, added] = first.emplace(one.name, one.node);
+    if (added) continue;
+    const Position position = at->second->position;
+    reading.diagnostics.error(*one.node, std::string(what) + " \"" + std::string(one.name) + "\" is already at " +
+                                             std::to_string(position.line) + ":" + std::to_string(position.column));
+  }
+}
+
+}  // namespace cleat::config

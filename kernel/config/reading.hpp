@@ -1,0 +1,96 @@
+// How the parts of a model are read from nodes. Inside kernel/config only. An optional key that is absent or empty leaves its
+// value as it is; a wrong one is an error at its node, and reading goes on, so that one run tells every error.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "kernel/config/model.hpp"
+
+namespace cleat::config {
+
+// A name that must be defined somewhere in the file; looked up once the whole file is read.
+struct Reference {
+  const Node* node;
+  std::string name;
+};
+
+struct Reading {
+  explicit Reading(Diagnostics& to) : diagnostics(to) {}
+
+  Diagnostics& diagnostics;
+  std::vector<Reference> clusters;
+  std::vector<Reference> instances;
+  std::unordered_set<const Node*> opaque;  // what plugins will read: unknown keys below are the loader's to report
+};
+
+// The sections of the file. Each reads one list member; what is wrong is reported and left out or at its default.
+Instance read_instance(const Node& node, Reading& reading);
+Listener read_listener(const Node& node, Reading& reading);
+Route read_route(const Node& node, const Listener& listener, Reading& reading);
+Match read_match(const Node& node, const PathPolicy& policy, Reading& reading);
+Cluster read_cluster(const Node& node, Reading& reading);
+Redirect read_redirect(const Node& node, Reading& reading);
+DirectReply read_reply(const Node& node, Reading& reading);
+
+// --- nodes ---
+const Node* child(const Node& map, std::string_view key);                             // nullptr if absent or null
+const Node* required(const Node& map, std::string_view key, Reading& reading);        // the same, and an error
+bool expect_map(const Node& node, Reading& reading);
+bool expect_list(const Node& node, Reading& reading);
+std::vector<const Node*> items(const Node& map, std::string_view key, Reading& reading);         // of an optional list
+std::vector<const Node*> one_or_items(const Node& map, std::string_view key, Reading& reading);  // a scalar is a list of one
+const Node* opaque_child(const Node& map, std::string_view key, Reading& reading);    // absent or null: nullptr
+
+// --- values of optional keys; true if there was one and it was right ---
+bool optional(const Node& map, std::string_view key, Reading& reading, std::string& value);
+bool optional(const Node& map, std::string_view key, Reading& reading, bool& value);
+bool optional(const Node& map, std::string_view key, Reading& reading, Milliseconds& value);
+bool optional_bytes(const Node& map, std::string_view key, Reading& reading, std::uint64_t least, std::uint64_t& value);
+
+template <class T>
+bool optional_integer(const Node& map, std::string_view key, Reading& reading, std::int64_t least, std::int64_t most, T& value) {
+  const Node* node = child(map, key);
+  std::int64_t number = 0;
+  if (node == nullptr || !read_integer(*node, reading.diagnostics, least, most, number)) return false;
+  value = static_cast<T>(number);
+  return true;
+}
+
+// The position of the scalar among `words`, or -1 with an error.
+int word_index(const Node& node, const std::vector<std::string>& words, Reading& reading);
+
+template <class T>
+void optional_word(const Node& map, std::string_view key, Reading& reading, const std::vector<std::pair<std::string, T>>& words,
+                   T& value) {
+  const Node* node = child(map, key);
+  if (node == nullptr) return;
+  std::vector<std::string> names;
+  for (const auto& [name, of] : words) names.push_back(name);
+  if (const int i = word_index(*node, names, reading); i >= 0) value = words[static_cast<std::size_t>(i)].second;
+}
+
+// --- what values must look like; an error at the node if not ---
+bool read_name(const Node& node, Reading& reading, std::string& value);  // [A-Za-z0-9_.-/]+
+// ip:port or [ip]:port.
+bool read_address(const Node& node, Reading& reading, bool port_zero, std::string& value);
+bool read_authority(const Node& node, Reading& reading, std::string& value);  // host[:port]
+bool read_pattern(const Node& node, Reading& reading, std::string& value);    // a regular expression (RE2)
+
+// Reports every name of `named` that an earlier one has.
+struct Named {
+  const Node* node;
+  std::string_view name;
+};
+void report_repeated(const std::vector<Named>& named, std::string_view what, Reading& reading);
+
+// As the public one, but does not look below the nodes in `opaque`.
+void report_unknown_keys(const Node& node, const std::unordered_set<const Node*>& opaque, Diagnostics& diagnostics);
+// " (did you mean "x"?)" or nothing.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates, const Diagnostics& diagnostics);
+
+}  // namespace cleat::config
