@@ -28,7 +28,7 @@ struct ParseError {
 // Looks for the end of a head at the start of `data`, of which the first `scanned` bytes were searched before without
 // success. Also refuses early what can never become a valid head: NUL, bare CR, bare LF, obs-fold, over the limits.
 struct HeadScan {
-  std::size_t skip = 0;  // empty lines (CRLF) before a request line, at most one (RFC 9112 2.2)
+  std::size_t skip = 0;  // bytes of an empty line (CRLF) before a request line, at most one (RFC 9112 2.2); with `size` only
   std::size_t size = 0;  // of the head from `skip`, with its final empty line; 0 = incomplete
   ParseError error;
 };
@@ -49,6 +49,9 @@ class ChunkedDecoder {
  public:
   static constexpr std::size_t kLineBytesMax = 4096;       // a chunk-size line with its extensions
   static constexpr std::size_t kTrailerBytesMax = 8192;    // the whole trailer section
+  // Lines may be this much longer, over the whole body, than sizes and data account for: one-byte chunks with long extensions
+  // would make the peer's cheap bytes our expensive ones.
+  static constexpr std::int64_t kExcessBytesMax = 16 * 1024;
 
   enum class Event : std::uint8_t { kNeedMore, kData, kEnd, kError };
   struct Step {
@@ -64,13 +67,17 @@ class ChunkedDecoder {
   void reset() { *this = ChunkedDecoder(); }
 
  private:
-  enum class State : std::uint8_t { kSize, kSizeDone, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kEnd, kError };
+  enum class State : std::uint8_t { kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf, kTrailer, kEnd, kError };
   Step fail(const char* reason, std::size_t consumed);
+  const char* size_byte(char c);     // these say what is wrong, or nullptr
+  const char* size_line_end();
+  const char* trailer_byte(char c);
 
   State state_ = State::kSize;
   std::uint64_t left_ = 0;
   std::uint32_t digits_ = 0;
   std::uint32_t line_bytes_ = 0;
+  std::int64_t excess_ = 0;
   const char* reason_ = "";
   std::string trailer_;  // the section so far; empty, and so without allocation, for the usual "0 CRLF CRLF"
 };

@@ -1,0 +1,104 @@
+#include "kernel/http/message.hpp"
+
+#include "kernel/http/chars.hpp"
+
+namespace cleat::http {
+
+bool equal_names(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
+  }
+  return true;
+}
+
+// By length first: most names of other fields are told apart without looking at a byte, the rest by one comparison.
+Name name_of(std::string_view name) {
+  const auto is = [name](std::string_view known, Name found) { return equal_names(name, known) ? found : Name::kOther; };
+  switch (name.size()) {
+    case 2: return is("te", Name::kTe);
+    case 3: return is("via", Name::kVia);
+    case 4:
+      return detail::lower(name[0]) == 'h' ? is("host", Name::kHost) : is("date", Name::kDate);
+    case 6:
+      switch (detail::lower(name[0])) {
+        case 'e': return is("expect", Name::kExpect);
+        case 's': return is("server", Name::kServer);
+        default: return Name::kOther;
+      }
+    case 7:
+      return detail::lower(name[0]) == 't' ? is("trailer", Name::kTrailer) : is("upgrade", Name::kUpgrade);
+    case 10:
+      switch (detail::lower(name[0])) {
+        case 'c': return is("connection", Name::kConnection);
+        case 'k': return is("keep-alive", Name::kKeepAlive);
+        default: return Name::kOther;
+      }
+    case 12: return is("x-request-id", Name::kXRequestId);
+    case 14: return is("content-length", Name::kContentLength);
+    case 15: return is("x-forwarded-for", Name::kXForwardedFor);
+    case 16: return is("proxy-connection", Name::kProxyConnection);
+    case 17:
+      return detail::lower(name[0]) == 't' ? is("transfer-encoding", Name::kTransferEncoding)
+                                           : is("x-forwarded-proto", Name::kXForwardedProto);
+    case 18: return is("proxy-authenticate", Name::kProxyAuthenticate);
+    case 19: return is("proxy-authorization", Name::kProxyAuthorization);
+    default: return Name::kOther;
+  }
+}
+
+bool valid_name(std::string_view name) { return !name.empty() && detail::all(name, detail::kTokenChar); }
+
+bool valid_value(std::string_view value) {
+  if (value.empty()) return true;
+  if (detail::is_space(value.front()) || detail::is_space(value.back())) return false;
+  return detail::all(value, detail::kValueChar);
+}
+
+bool has_token(std::string_view list, std::string_view token) {
+  while (!list.empty()) {
+    if (equal_names(detail::next_element(list), token)) return true;
+  }
+  return false;
+}
+
+bool Fields::add(Arena& arena, Field field) {
+  if (size_ == capacity_) {
+    const std::uint32_t capacity = capacity_ == 0 ? 16 : capacity_ * 2;
+    auto* data = static_cast<Field*>(arena.allocate(capacity * sizeof(Field), alignof(Field)));
+    if (data == nullptr) return false;
+    for (std::uint32_t i = 0; i < size_; ++i) data[i] = data_[i];
+    data_ = data;
+    capacity_ = capacity;
+  }
+  data_[size_++] = field;
+  return true;
+}
+
+const Field* Fields::find(Name known, std::uint32_t index) const {
+  for (const Field& field : *this) {
+    if (field.known == known && index-- == 0) return &field;
+  }
+  return nullptr;
+}
+
+const Field* Fields::find(std::string_view name, std::uint32_t index) const {
+  for (const Field& field : *this) {
+    if (equal_names(field.name, name) && index-- == 0) return &field;
+  }
+  return nullptr;
+}
+
+std::uint32_t Fields::remove(std::string_view name) {
+  std::uint32_t kept = 0;
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    if (equal_names(data_[i].name, name)) continue;
+    if (kept != i) data_[kept] = data_[i];
+    ++kept;
+  }
+  const std::uint32_t removed = size_ - kept;
+  size_ = kept;
+  return removed;
+}
+
+}  // namespace cleat::http
