@@ -1,13 +1,16 @@
 #!/bin/sh
-# headers.sh <cc> <c++> <include dir>: every C header of plugin_api compiles alone, and twice, as C11, C++11 and C++20.
+# headers.sh <cc> <c++> <include dir>: every header of plugin_api compiles alone, and twice: .h as C11, C++11 and C++20, .hpp
+# as C++20.
 set -u
 cc=$1 cxx=$2 include=$3
 failed=0 count=0
 cd "$include" || exit 1
-for header in $(find -L plugin_api \( -name rust -o -name go -o -name cpp -o -name harness \) -prune -o -name '*.h' -print | sort); do
+for header in $(find -L plugin_api \( -name rust -o -name go \) -prune -o \( -name '*.h' -o -name '*.hpp' \) -print | sort); do
   count=$((count + 1))
   unit=$(printf '#include "%s"\n#include "%s"\n' "$header" "$header")
-  for language in c:c11 c++:c++11 c++:c++20; do
+  languages="c:c11 c++:c++11 c++:c++20"
+  [ "${header%.hpp}" = "$header" ] || languages=c++:c++20
+  for language in $languages; do
     compiler=$cxx
     [ "${language%:*}" = c ] && compiler=$cc
     printf '%s\n' "$unit" | "$compiler" -x "${language%:*}" "-std=${language#*:}" -pedantic -Wall -Wextra -Wshadow -Werror \
