@@ -1,7 +1,9 @@
 // Chooses the first route, in configured order, whose match holds. Built once for a listener of a generation, then
-// immutable and shared by all workers. Exact hosts and paths are hashed, prefixes are walked segment by segment, so that
-// 10,000 routes cost little more than 10; only regex, wildcard-less-path and header-heavy routes are looked at one by one, and only where
-// their position could still win. Knows nothing of clusters: it answers a position.
+// immutable and shared by all workers. Hosts, exact paths and prefixes (segment by segment) are looked up in hash tables, so
+// that 10,000 routes cost little more than 10. Routes with neither path nor prefix, with a regular expression, or that
+// differ only in methods, headers or query are tried one by one, and only where their position could still win. A match
+// allocates nothing and takes no lock, but where RE2 does (its automata's cache). Knows nothing of clusters: it answers a
+// position.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +25,11 @@ class Router {
   Router(Router&&) noexcept;
   ~Router();
 
-  // The position of the route, or kNone. The host is head.authority without its port, compared without regard to case; the path is
-  // head.target up to '?'. A CONNECT request matches only routes with allow_connect. [any thread]
+  // The position of the route, or kNone. [any thread]
+  // Host: head.authority without its port, compared without regard to case; "*.example.com" wants at least one byte before
+  // ".example.com". A host over 255 bytes is nobody's name. Path: head.target up to '?'. Query: raw bytes, nothing is decoded;
+  // "a" is a with an empty value. A CONNECT request matches only routes with allow_connect, and of those only the ones
+  // without a path (or with prefix "/", which is the same), as does "OPTIONS *"; a regular expression sees their target.
   std::uint32_t match(const http::RequestHead& head) const;
 
  private:
