@@ -13,7 +13,9 @@
 #include "kernel/base/result.hpp"
 #include "kernel/config/model.hpp"
 #include "plugin_api/ext/balancer.h"
+#include "plugin_api/ext/config.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/metrics.h"
 #include "plugin_api/plugin.h"
 
 namespace cleat::hooks {
@@ -23,7 +25,7 @@ class Library;  // library.hpp: a loaded plugin file
 enum class Hook : std::uint8_t {
   kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
   kAttemptEnd, kResponse, kResponseBody, kResponseTrailers, kReply, kEnd, kEvent, kDrain, kShutdown, kHandle, kHandleBody, kWritable,
-  kHandleEnd, kTimer, kPost, kPick, kCount,
+  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kCount,
 };
 inline constexpr std::size_t kHooks = static_cast<std::size_t>(Hook::kCount);
 std::string_view hook_name(Hook hook);  // "on_request"
@@ -58,15 +60,37 @@ class Instance {
 
   HookCounters& counters(std::uint32_t worker, Hook hook) { return shards[worker]->hooks[static_cast<std::size_t>(hook)]; }
 
-  Instance();
+  Instance();                      // takes a handle; 0 when 65,536 instances live, of all generations
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
-  ~Instance();                     // calls destroy, if created
+  ~Instance();                     // calls destroy, if created; the handle is stale once that has returned
+
+  bool created() const { return created_; }  // create returned OK; false of one that was only validated
 
  private:
   friend class Loader;
   cleat_plugin_handler handler_{};
   cleat_plugin_balancer balancer_{};
+  bool created_ = false;
+};
+
+// [any] The instance, or nullptr when it is gone. No lock. The pointer holds while its generation does: in a hook or callback of
+// that instance, on the control thread. Every other caller pins.
+Instance* find_instance(cleat_instance handle);
+
+// [any] Keeps the instance from going away, for a call that came from a plugin's own thread. Short: ~Instance waits for it.
+class InstancePin {
+ public:
+  explicit InstancePin(cleat_instance handle);
+  InstancePin(const InstancePin&) = delete;
+  InstancePin& operator=(const InstancePin&) = delete;
+  ~InstancePin();
+  explicit operator bool() const { return instance_ != nullptr; }
+  Instance* operator->() const { return instance_; }
+
+ private:
+  Instance* instance_ = nullptr;
+  std::uint32_t slot_ = 0;
 };
 
 // Turns a model's plugins into instances. Every failure (missing file, no note, wrong ABI, a required extension this host lacks,
@@ -76,24 +100,43 @@ class Loader {
   // `folders`: searched in order for `use` without a '/'. `host`: the table handed to plugins.
   Loader(std::vector<std::string> folders, const cleat_host* host, std::uint32_t workers);
 
-  // [control] validate_only: calls validate where the plugin has it, else create and destroy; the result is then empty.
+  // [control] In the order of `wanted`; empty if any failed. validate_only: calls validate where the plugin has it, else create:
+  // the result then holds instances that are not created(), good for nothing but looking at their tables.
   std::vector<std::unique_ptr<Instance>> load(const std::vector<config::Instance>& wanted, std::uint64_t generation, bool validate_only,
                                               config::Diagnostics& diagnostics);
-  // [control] route_create under the route's plugins entry; nullptr and diagnostics on failure.
+  // [control] route_create under the route's plugins entry; nullptr and diagnostics on failure. nullptr without diagnostics: the
+  // plugin keeps nothing for this route.
   static void* create_route(Instance& instance, const config::Node* config, config::Diagnostics& diagnostics);
+  static void destroy_route(Instance& instance, void* route);  // [control] route_destroy; nullptr is ignored
 
  private:
+  bool prepare(Instance& instance, const config::Instance& wanted, config::Diagnostics& diagnostics);
+  bool create(Instance& instance, const config::Instance& wanted, bool validate_only, config::Diagnostics& diagnostics);
   std::vector<std::string> folders_;
   const cleat_host* host_;
   std::uint32_t workers_;
 };
 
+// [control] That the instances named as a route's handler or a cluster's balancer have that half: errors at the route, the cluster.
+void check_halves(const config::Model& model, const std::vector<std::unique_ptr<Instance>>& instances, config::Diagnostics& diagnostics);
+
+// Where `use` is looked for: the model's plugin_path (relative to the file's folder), <executable>/../plugins,
+// <executable>/../lib/cleat/plugins.
+std::vector<std::string> plugin_folders(const std::string& config_file, const config::Model& model);
+
+const cleat_host* host_table();  // host.cpp: the one table of this process
+
 // --- what the host functions of control-thread extensions need (implemented beside the loader) ---
 
 // The tables of cleat.config/1, cleat.metrics/1, and cleat.metadata/1's `key`, independent of any exchange.
-extern const struct cleat_host_config kHostConfig;
-extern const struct cleat_host_metrics kHostMetrics;
+extern const cleat_host_config kHostConfig;
+extern const cleat_host_metrics kHostMetrics;
 cleat_status metadata_key(cleat_str name, std::uint32_t* key);
+cleat_status host_log(cleat_instance self, std::uint32_t level, cleat_str text);  // [any]
+
+// A thread is the control thread once it has made a Loader, or has said so here. For functions tagged [control].
+void set_control_thread();
+bool on_control_thread();
 
 // Per-thread error text of host calls and of set_error.
 cleat_status set_call_error(std::string_view text);                        // remembers, answers CLEAT_OK

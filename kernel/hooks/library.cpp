@@ -1,0 +1,211 @@
+#include "kernel/hooks/library.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/dll/shared_library.hpp>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "kernel/hooks/elf.hpp"
+#include "kernel/hooks/guard.hpp"
+#include "kernel/hooks/private_copy.hpp"
+#include "kernel/hooks/structs.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+// What a table had at its oldest: through the entry without which it makes no sense.
+constexpr std::size_t kPluginLeast = offsetof(cleat_plugin, create) + sizeof(cleat_plugin::create);
+constexpr std::size_t kHandlerLeast = offsetof(cleat_plugin_handler, on_handle) + sizeof(cleat_plugin_handler::on_handle);
+constexpr std::size_t kBalancerLeast = offsetof(cleat_plugin_balancer, pick) + sizeof(cleat_plugin_balancer::pick);
+
+// A content that this process has mapped, and what came of it. A refusal is kept too: the entry function runs once.
+struct Loaded {
+  boost::dll::shared_library handle;
+  std::shared_ptr<Library> library;
+  std::string refusal;
+};
+
+using Key = std::pair<std::string, const cleat_host*>;  // sha256; a harness may have hosts of its own
+
+std::map<Key, Loaded>& loaded() {
+  static auto* const all = new std::map<Key, Loaded>;  // never destroyed: nothing is unmapped at exit either
+  return *all;
+}
+
+std::string sha256_of(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  CLEAT_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1 && size == 32);
+  std::string hex;
+  for (unsigned i = 0; i < size; ++i) {
+    hex += "0123456789abcdef"[digest[i] >> 4];
+    hex += "0123456789abcdef"[digest[i] & 15];
+  }
+  return hex;
+}
+
+// The entry function in the file itself: the search of a handle also enters the libraries that the file is linked with.
+cleat_plugin_v1_fn entry_of(const boost::dll::shared_library& handle, const std::string& path) {
+  if (!handle.has("cleat_plugin_v1")) return nullptr;
+  auto& entry = handle.get<const cleat_plugin*(const cleat_host*)>("cleat_plugin_v1");
+  Dl_info about{};
+  if (::dladdr(reinterpret_cast<const void*>(&entry), &about) == 0 || about.dli_fname == nullptr) return nullptr;
+  return path == about.dli_fname ? &entry : nullptr;
+}
+
+std::string named(std::string_view what, const CallOutcome& outcome, std::string_view silence) {
+  return std::string(what) + (outcome.words.empty() ? std::string(silence) : outcome.words);
+}
+
+}  // namespace
+
+Result<PluginFile> read_plugin_file(const std::string& file) {
+  const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a FIFO must not hang the load
+  if (descriptor < 0) return Error{std::strerror(errno)};
+  struct stat about {};
+  PluginFile result;
+  std::string failure;
+  if (::fstat(descriptor, &about) != 0) {
+    failure = std::strerror(errno);
+  } else if (!S_ISREG(about.st_mode)) {
+    failure = "not a regular file";
+  } else if (static_cast<std::uint64_t>(about.st_size) > kPluginBytesMax) {
+    failure = "larger than " + std::to_string(kPluginBytesMax) + " bytes";
+  } else {
+    result.bytes.resize(static_cast<std::size_t>(about.st_size));
+    std::size_t have = 0;
+    while (have < result.bytes.size() && failure.empty()) {
+      const ssize_t count = ::read(descriptor, result.bytes.data() + have, result.bytes.size() - have);
+      if (count > 0) {
+        have += static_cast<std::size_t>(count);
+      } else if (count == 0) {
+        failure = "it became shorter while it was read";
+      } else if (errno != EINTR) {
+        failure = std::strerror(errno);
+      }
+    }
+  }
+  ::close(descriptor);
+  if (!failure.empty()) return Error{failure};
+  result.sha256 = sha256_of(result.bytes);
+  return result;
+}
+
+Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cleat_host* host) {
+  Result<PluginFile> read = read_plugin_file(file);
+  if (!read.ok()) return Error{read.error()};
+  Result<ElfFile> elf = ElfFile::open(read->bytes);
+  if (!elf.ok()) return Error{elf.error()};
+  if (const std::string why = refuse_machine(*elf); !why.empty()) return Error{why};
+  Result<Note> note = read_note(read->bytes);
+  if (!note.ok()) return Error{note.error()};
+  if (const std::string why = refuse(*note); !why.empty()) return Error{why};
+
+  const Key key{read->sha256, host};
+  if (const auto found = loaded().find(key); found != loaded().end()) {
+    if (found->second.library == nullptr) return Error{found->second.refusal + " (as before: it is asked once for each file)"};
+    return found->second.library;
+  }
+
+  Result<PrivateCopy> copy =
+      PrivateCopy::make(note->name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", read->bytes);
+  if (!copy.ok()) return Error{copy.error()};
+  // Boost.DLL passes these flags to dlopen as they are, and leaves its message to dlerror.
+  boost::dll::shared_library handle;
+  boost::dll::fs::error_code failure;
+  handle.load(copy->path(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, failure);
+  if (failure) {
+    const char* words = ::dlerror();
+    std::string text = words != nullptr ? words : failure.message();
+    if (text.starts_with(copy->path() + ": ")) text.erase(0, copy->path().size() + 2);
+    return Error{"the system's loader refuses it: " + text};
+  }
+
+  Loaded& entry = loaded()[key];
+  entry.handle = handle;
+  const std::shared_ptr<Library> library(new Library);
+  library->note_ = *note;
+  library->sha256_ = read->sha256;
+  const cleat_plugin_v1_fn function = entry_of(handle, copy->path());
+  entry.refusal = function == nullptr ? "it does not export cleat_plugin_v1" : library->enter(function, host);
+  if (!entry.refusal.empty()) return Error{entry.refusal};
+  entry.library = library;
+  return library;
+}
+
+std::string Library::enter(cleat_plugin_v1_fn entry, const cleat_host* host) {
+  const cleat_plugin* theirs = nullptr;
+  CallOutcome outcome = call_plugin(nullptr, [&] {
+    theirs = entry(host);
+    return theirs == nullptr ? CLEAT_FAILED : CLEAT_OK;
+  });
+  if (!outcome.ok()) return named("cleat_plugin_v1 failed: ", outcome, "it returned NULL without saying why");
+  if (std::string why = read_table(theirs); !why.empty()) return why;
+  return read_halves();
+}
+
+std::string Library::read_table(const cleat_plugin* theirs) {
+  switch (const StructFault fault = read_struct(theirs, kPluginLeast, table_)) {
+    case StructFault::kNone:
+      break;
+    case StructFault::kUnknown: {
+      std::string numbers;
+      for (const std::size_t entry : entries_beyond(theirs, sizeof table_, theirs->size)) {
+        numbers += (numbers.empty() ? "" : ", ") + std::to_string(entry);
+      }
+      return "its table sets entries beyond this host's " + std::to_string(sizeof table_) + " bytes (entries " + numbers +
+             " of 8 bytes): use a newer host, or leave them NULL where the host's abi is older";
+    }
+    default:
+      return std::string("its table cannot be used: ") + fault_text(fault) + " (size " + std::to_string(theirs->size) + ", least " +
+             std::to_string(kPluginLeast) + ")";
+  }
+  if (table_.abi != note_.abi) {
+    return "its table says ABI " + abi_text(table_.abi) + ", its note " + abi_text(note_.abi) + ": build both from the same headers";
+  }
+  if (table_.create == nullptr) return "its table has no create";
+  return {};
+}
+
+std::string Library::read_halves() {
+  if (table_.find == nullptr) return {};
+  const auto ask = [this](std::string_view id, const void*& half) {
+    const CallOutcome outcome = call_plugin(nullptr, [&] {
+      half = table_.find(to_str(id));
+      return CLEAT_OK;
+    });
+    return outcome.ok() ? std::string{} : "find failed: " + outcome.words;
+  };
+  const auto bad = [](std::string_view id, StructFault fault) {
+    return "its " + std::string(id) + " table cannot be used: " + fault_text(fault);
+  };
+  const void* half = nullptr;
+  if (std::string why = ask(CLEAT_EXT_HANDLER, half); !why.empty()) return why;
+  if (half != nullptr) {
+    const StructFault fault = read_struct(static_cast<const cleat_plugin_handler*>(half), kHandlerLeast, handler_);
+    if (fault != StructFault::kNone) return bad(CLEAT_EXT_HANDLER, fault);
+    if (handler_.on_handle == nullptr) return "its " CLEAT_EXT_HANDLER " table has no on_handle";
+    has_handler_ = true;
+  }
+  if (std::string why = ask(CLEAT_EXT_BALANCER, half); !why.empty()) return why;
+  if (half != nullptr) {
+    const StructFault fault = read_struct(static_cast<const cleat_plugin_balancer*>(half), kBalancerLeast, balancer_);
+    if (fault != StructFault::kNone) return bad(CLEAT_EXT_BALANCER, fault);
+    if (balancer_.pick == nullptr) return "its " CLEAT_EXT_BALANCER " table has no pick";
+    has_balancer_ = true;
+  }
+  return {};
+}
+
+std::size_t libraries_loaded() { return loaded().size(); }
+
+}  // namespace cleat::hooks

@@ -1,0 +1,61 @@
+// A plugin file that is loaded. The file is read once; its note is agreed upon, and it is hashed and copied, from those same bytes,
+// before any of its code runs. Files of one content are loaded once in a process, whatever their path: a changed file at the old
+// path is another library beside the old one. Never unmapped: dlclose silently leaves most C++ plugins mapped, and crashes the
+// ones that left a thread or an object behind (STACK measurements in kernel/README.md). Control thread only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kernel/base/result.hpp"
+#include "kernel/hooks/note.hpp"
+#include "plugin_api/ext/balancer.h"
+#include "plugin_api/ext/handler.h"
+#include "plugin_api/plugin.h"
+
+namespace cleat::hooks {
+
+inline constexpr std::uint64_t kPluginBytesMax = 512 * 1024 * 1024;
+
+// A plugin's file in memory; nothing of it has been run.
+struct PluginFile {
+  std::string bytes;
+  std::string sha256;  // 64 hex digits
+};
+Result<PluginFile> read_plugin_file(const std::string& file);
+
+class Library {
+ public:
+  // Loads the file, or finds its content among those loaded for this host. The error is a sentence about the file, without its name.
+  static Result<std::shared_ptr<Library>> open(const std::string& file, const cleat_host* host);
+
+  const Note& note() const { return note_; }
+  const std::string& sha256() const { return sha256_; }
+  // Whole copies: entries beyond the plugin's own size are NULL.
+  const cleat_plugin& table() const { return table_; }
+  const cleat_plugin_handler* handler() const { return has_handler_ ? &handler_ : nullptr; }
+  const cleat_plugin_balancer* balancer() const { return has_balancer_ ? &balancer_ : nullptr; }
+
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+ private:
+  Library() = default;
+  std::string enter(cleat_plugin_v1_fn entry, const cleat_host* host);  // empty, or why the plugin is refused
+  std::string read_table(const cleat_plugin* table);
+  std::string read_halves();
+
+  Note note_;
+  std::string sha256_;
+  cleat_plugin table_{};
+  cleat_plugin_handler handler_{};
+  cleat_plugin_balancer balancer_{};
+  bool has_handler_ = false;
+  bool has_balancer_ = false;
+};
+
+std::size_t libraries_loaded();  // files mapped by this process so far, refused ones too
+
+}  // namespace cleat::hooks

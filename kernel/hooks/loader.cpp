@@ -1,0 +1,206 @@
+// From the model's plugins to instances: find the file, load it, make a table and counters, ask the plugin. Whatever goes wrong is
+// reported at the place in the configuration that asked for it. Control thread.
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "kernel/hooks/config_host.hpp"
+#include "kernel/hooks/guard.hpp"
+#include "kernel/hooks/library.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kInstancesMax = 65'535;  // Instance::index has 16 bits
+constexpr std::size_t kSuggestionsMax = 1'000;
+
+HookCounters& control_counters(Instance& instance, Hook hook) {
+  return instance.shards.back()->hooks[static_cast<std::size_t>(hook)];
+}
+
+// The place that errors about the instance's file are reported at: its `use`, or itself.
+const config::Node& use_node(const config::Instance& wanted) {
+  const config::Node* use = wanted.node->get("use");
+  return use != nullptr ? *use : *wanted.node;
+}
+
+// The file's path, or the sentence that says where it was looked for.
+Result<std::string> find_file(const std::string& use, const std::vector<std::string>& folders, const std::string& config_file) {
+  std::error_code ignored;
+  if (use.find('/') != std::string::npos) {
+    const fs::path file = fs::path(config_file).parent_path() / use;
+    if (fs::exists(file, ignored)) return file.string();
+    return Error{"no such plugin file: " + file.string()};
+  }
+  std::vector<std::string> names;
+  std::string looked;
+  for (const std::string& folder : folders) {
+    const fs::path file = fs::path(folder) / (use + ".so");
+    if (fs::exists(file, ignored)) return file.string();
+    looked += (looked.empty() ? "" : ", ") + folder;
+    fs::directory_iterator entry(folder, ignored);
+    for (; !ignored && entry != fs::directory_iterator() && names.size() < kSuggestionsMax; entry.increment(ignored)) {
+      if (entry->path().extension() == ".so") names.push_back(entry->path().stem().string());
+    }
+  }
+  const std::string near = config::nearest(use, names);
+  return Error{"no plugin file " + use + ".so in " + (looked.empty() ? "any folder: plugin_path is empty" : looked) +
+               (near.empty() ? "" : " (did you mean \"" + near + "\"?)")};
+}
+
+// Says why a call failed, unless the plugin has already said it at nodes of its configuration.
+void report(const config::Node& at, std::string_view what, const CallOutcome& outcome, bool errors_recorded, config::Diagnostics& diagnostics) {
+  if (!outcome.words.empty()) {
+    diagnostics.error(at, std::string(what) + " failed: " + outcome.words);
+  } else if (!errors_recorded) {
+    diagnostics.error(at, std::string(what) + " failed without saying why (status " + std::to_string(outcome.status) + ")");
+  }
+}
+
+const Instance* named(const std::vector<std::unique_ptr<Instance>>& instances, const std::string& name) {
+  for (const auto& instance : instances) {
+    if (instance->name == name) return instance.get();
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Loader::Loader(std::vector<std::string> folders, const cleat_host* host, std::uint32_t workers)
+    : folders_(std::move(folders)), host_(host), workers_(workers) {
+  set_control_thread();
+}
+
+std::vector<std::unique_ptr<Instance>> Loader::load(const std::vector<config::Instance>& wanted, std::uint64_t generation,
+                                                    bool validate_only, config::Diagnostics& diagnostics) {
+  std::vector<std::unique_ptr<Instance>> instances;
+  bool failed = false;
+  for (const config::Instance& one : wanted) {
+    auto instance = std::make_unique<Instance>();
+    instance->generation = generation;
+    instance->index = static_cast<std::uint32_t>(instances.size());
+    if (instances.size() >= kInstancesMax || instance->handle == 0) {
+      diagnostics.error(*one.node, "too many plugin instances: 65,535 is the bound");
+      failed = true;
+      break;
+    }
+    failed = !prepare(*instance, one, diagnostics) || !create(*instance, one, validate_only, diagnostics) || failed;
+    instances.push_back(std::move(instance));  // those that failed too: positions stay those of `wanted`
+  }
+  if (failed) {
+    while (!instances.empty()) instances.pop_back();  // the last made goes first
+  }
+  return instances;
+}
+
+bool Loader::prepare(Instance& instance, const config::Instance& wanted, config::Diagnostics& diagnostics) {
+  instance.name = wanted.name;
+  instance.fail_open = wanted.fail_open;
+  Result<std::string> file = find_file(wanted.use, folders_, diagnostics.file());
+  if (!file.ok()) {
+    diagnostics.error(use_node(wanted), file.error());
+    return false;
+  }
+  Result<std::shared_ptr<Library>> library = Library::open(*file, host_);
+  if (!library.ok()) {
+    diagnostics.error(use_node(wanted), "plugin " + *file + ": " + library.error());
+    return false;
+  }
+  instance.library = *library;
+  instance.table = instance.library->table();
+  if (const cleat_plugin_handler* half = instance.library->handler()) {
+    instance.handler_ = *half;
+    instance.handler = &instance.handler_;
+  }
+  if (const cleat_plugin_balancer* half = instance.library->balancer()) {
+    instance.balancer_ = *half;
+    instance.balancer = &instance.balancer_;
+  }
+  instance.shards.reserve(workers_ + 1);
+  while (instance.shards.size() <= workers_) instance.shards.push_back(std::make_unique<Instance::Shard>());
+  return true;
+}
+
+bool Loader::create(Instance& instance, const config::Instance& wanted, bool validate_only, config::Diagnostics& diagnostics) {
+  ConfigCall config(wanted.config, wanted.node, diagnostics);
+  const cleat_create info = {.size = sizeof(cleat_create),
+                             .workers = workers_,
+                             .self = instance.handle,
+                             .name = to_str(instance.name),
+                             .config = config.root()};
+  const bool validate = validate_only && instance.table.validate != nullptr;
+  const CallOutcome outcome = call_plugin(&control_counters(instance, validate ? Hook::kValidate : Hook::kCreate), [&] {
+    return validate ? instance.table.validate(&info) : instance.table.create(&info, &instance.self);
+  });
+  if (!outcome.ok()) {
+    report(*wanted.node, validate ? "validate" : "create", outcome, config.failed(), diagnostics);
+    return false;
+  }
+  instance.created_ = !validate;
+  return config.accept();
+}
+
+void* Loader::create_route(Instance& instance, const config::Node* config, config::Diagnostics& diagnostics) {
+  static const config::Node kNowhere;
+  const config::Node& at = config != nullptr ? *config : kNowhere;
+  if (instance.table.route_create == nullptr) {
+    diagnostics.error(at, "plugin instance \"" + instance.name + "\" has no configuration of routes");
+    return nullptr;
+  }
+  ConfigCall call(config, nullptr, diagnostics);
+  void* route = nullptr;
+  const CallOutcome outcome = call_plugin(&control_counters(instance, Hook::kRouteCreate), [&] {
+    return instance.table.route_create(instance.self, call.root(), &route);
+  });
+  if (!outcome.ok()) {
+    report(at, "route_create of \"" + instance.name + "\"", outcome, call.failed(), diagnostics);
+    return nullptr;
+  }
+  if (call.accept()) return route;
+  destroy_route(instance, route);
+  return nullptr;
+}
+
+void Loader::destroy_route(Instance& instance, void* route) {
+  if (route == nullptr || instance.table.route_destroy == nullptr) return;
+  call_plugin(&control_counters(instance, Hook::kRouteDestroy), [&] {
+    instance.table.route_destroy(instance.self, route);
+    return CLEAT_OK;
+  });
+}
+
+void check_halves(const config::Model& model, const std::vector<std::unique_ptr<Instance>>& instances, config::Diagnostics& diagnostics) {
+  for (const config::Listener& listener : model.listeners) {
+    for (const config::Route& route : listener.routes) {
+      const Instance* handler = route.handler.empty() ? nullptr : named(instances, route.handler);
+      if (handler != nullptr && handler->handler == nullptr) {
+        diagnostics.error(*route.node, "handler: plugin instance \"" + handler->name + "\" is no handler (it has no " CLEAT_EXT_HANDLER ")");
+      }
+    }
+  }
+  for (const config::Cluster& cluster : model.clusters) {
+    const Instance* balancer = cluster.balancer.empty() ? nullptr : named(instances, cluster.balancer);
+    if (balancer != nullptr && balancer->balancer == nullptr) {
+      diagnostics.error(*cluster.node,
+                        "balancer: plugin instance \"" + balancer->name + "\" is no balancer (it has no " CLEAT_EXT_BALANCER ")");
+    }
+  }
+}
+
+std::vector<std::string> plugin_folders(const std::string& config_file, const config::Model& model) {
+  std::vector<std::string> folders;
+  const fs::path base = fs::path(config_file).parent_path();
+  for (const std::string& folder : model.plugin_path) folders.push_back((base / folder).lexically_normal().string());
+  std::error_code failure;
+  const fs::path executable = fs::read_symlink("/proc/self/exe", failure);
+  if (failure) return folders;
+  for (const char* beside : {"../plugins", "../lib/cleat/plugins"}) {
+    folders.push_back((executable.parent_path() / beside).lexically_normal().string());
+  }
+  return folders;
+}
+
+}  // namespace cleat::hooks

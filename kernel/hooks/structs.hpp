@@ -1,0 +1,30 @@
+// Structs of the ABI that begin with their size, filled in by the other side of the boundary. Rules 1 and 2 of the ABI live here:
+// a field beyond `size` reads as zero, unknown trailing bytes are accepted only if zero. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace cleat::hooks {
+
+inline constexpr std::uint32_t kStructBytesMax = 16 * 1024;  // more is not a size but garbage
+
+// What is wrong with a struct's size; nullptr if nothing is.
+enum class StructFault : std::uint8_t { kNone, kNull, kShort, kSize, kUnknown };
+
+StructFault read_struct(const void* from, std::size_t least, void* to, std::size_t size);
+const char* fault_text(StructFault fault);
+
+// A whole `to` from what is there of `from`. `least`: bytes that the oldest ABI had of it.
+template <class T>
+StructFault read_struct(const T* from, std::size_t least, T& to) {
+  return read_struct(from, least, &to, sizeof to);
+}
+
+// The 8-byte entries that are set beyond the `known` bytes of a table of `size` bytes, numbered as in the table.
+std::vector<std::size_t> entries_beyond(const void* table, std::size_t known, std::size_t size);
+
+}  // namespace cleat::hooks
