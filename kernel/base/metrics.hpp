@@ -29,12 +29,14 @@ struct Definition {
 inline constexpr std::uint32_t kShardsMax = 257;     // workers + 1
 inline constexpr std::uint32_t kSeriesMax = 65'536;  // of the whole process; over it new tuples share the metric's overflow series
 
-// The shard this thread writes: a worker sets its number once, at its start. Threads that never call this use atomics.
+// The shard this thread writes, until it ends: a worker sets its number once, at its start. Threads that never call this use
+// atomics, and so do those whose shard another living thread has.
 void set_thread_shard(std::uint32_t worker);
 
 Result<MetricId> define(const Definition& definition);                                  // [any] takes a lock
 Result<SeriesId> series(MetricId metric, const std::vector<std::string_view>& values);  // [any] takes a lock
-bool valid(SeriesId series);
+bool valid(SeriesId series);                         // [any] no lock
+inline Kind kind(SeriesId series) { return static_cast<Kind>(series >> 24 & 0xff); }  // REQUIRES a valid series
 void add(SeriesId series, std::int64_t value);       // [any] no lock; REQUIRES a valid series
 void observe(SeriesId series, std::uint64_t value);  // [any] no lock
 
