@@ -1,0 +1,9 @@
+// The program: the command line, and nothing else.
+#include <csignal>
+
+#include "kernel/cli/cli.hpp"
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that went away is an error of one write, never a signal
+  return cleat::cli::main(argc, argv);
+}
