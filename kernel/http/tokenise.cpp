@@ -123,8 +123,14 @@ ParseError tokenise(std::string_view head, bool request, const HeadLimits& limit
   parser.lenient_flags |= LENIENT_VERSION;  // read_version judges it, and lets 1.2 pass for 1.1
   const int code = llhttp_execute(&parser, head.data(), head.size());
   if (pass.error) return pass.error;
-  if (code != HPE_PAUSED) return explain(code, fields);
-  return {};
+  if (code == HPE_PAUSED) return {};
+  if (pass.open) {  // it stopped inside this value: show the caller the whole line, to judge by and to log
+    Field& field = fields[fields.size() - 1];
+    const char* const value = field.name.data() + field.name.size() + 1;
+    const std::string_view rest(value, static_cast<std::size_t>(pass.end - value));
+    field.value = trim(rest.substr(0, rest.find('\r')));
+  }
+  return explain(code, fields);
 }
 
 }  // namespace cleat::http::detail
