@@ -56,9 +56,10 @@ std::string Diagnostics::text() const {
     const Entry& entry = *sorted[i];
     out += file_;
     if (entry.position.line > 0) {
-      out += ":" + std::to_string(entry.position.line) + ":" + std::to_string(entry.position.column);
+      out.append(":").append(std::to_string(entry.position.line));
+      out.append(":").append(std::to_string(entry.position.column));
     }
-    out += ": " + entry.text + "\n";
+    out.append(": ").append(entry.text).append("\n");
   }
   if (count_ > kPrinted) out += file_ + ": and " + std::to_string(count_ - kPrinted) + " more errors\n";
   return out;

@@ -1,3 +1,4 @@
+// A cluster of the file: endpoints, pools, balancer.
 #include "kernel/config/reading.hpp"
 
 namespace cleat::config {

@@ -1,3 +1,4 @@
+// A listener of the file: address, policies, chain, routes.
 #include <algorithm>
 
 #include "kernel/config/reading.hpp"

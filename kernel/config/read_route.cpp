@@ -1,3 +1,4 @@
+// A route of the file: where it leads, and what it changes on the way.
 #include <algorithm>
 
 #include "kernel/config/reading.hpp"

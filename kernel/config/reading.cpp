@@ -18,7 +18,7 @@ const Node* child(const Node& map, std::string_view key) {
 
 const Node* required(const Node& map, std::string_view key, Reading& reading) {
   const Node* node = child(map, key);
-  if (node == nullptr) reading.diagnostics.error(map, "\"" + std::string(key) + "\" is missing");
+  if (node == nullptr) reading.diagnostics.error(map, std::string(key) + " is missing");
   return node;
 }
 
