@@ -38,7 +38,11 @@ class Builder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     refuse_as_key(mark);
-    keep(anchor, &add(to_position(mark)));
+    Position position = to_position(mark);  // of the next token, where nothing stands: then its key tells more
+    if (!stack_.empty() && stack_.back().has_key && stack_.back().key_position.line != position.line) {
+      position = stack_.back().key_position;
+    }
+    keep(anchor, &add(position));
   }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -254,6 +258,16 @@ struct ViewBuffer : std::streambuf {  // reads a view without a copy of it
   }
 };
 
+// yaml-cpp takes a quoted scalar that the end of the file cuts off as whole, but refuses one with a document's end in it.
+std::string with_end(std::string_view text) {
+  std::string whole;
+  whole.reserve(text.size() + 5);
+  whole += text;
+  if (!text.ends_with('\n')) whole += '\n';
+  whole += "...\n";
+  return whole;
+}
+
 }  // namespace
 
 Document parse_document(std::string_view text, Diagnostics& diagnostics) {
@@ -266,7 +280,8 @@ Document parse_document(std::string_view text, Diagnostics& diagnostics) {
   const std::size_t errors = diagnostics.count();
   Builder builder(diagnostics);
   try {
-    ViewBuffer buffer(text);
+    const std::string whole = with_end(text);
+    ViewBuffer buffer(whole);
     std::istream in(&buffer);
     YAML::Parser parser(in);
     while (parser.HandleNextDocument(builder)) {
@@ -274,7 +289,8 @@ Document parse_document(std::string_view text, Diagnostics& diagnostics) {
   } catch (const Refused& refused) {
     diagnostics.error(refused.position, refused.path, refused.text);
   } catch (const YAML::Exception& e) {
-    diagnostics.error(to_position(e.mark), "", "not YAML: " + e.msg);
+    const bool at_end = e.mark.pos >= 0 && static_cast<std::size_t>(e.mark.pos) >= text.size();
+    diagnostics.error(to_position(e.mark), "", "not YAML: " + e.msg + (at_end ? " (at the end of the file)" : ""));
   } catch (const std::exception& e) {
     diagnostics.error(Position{}, "", std::string("cannot be parsed: ") + e.what());
   }
