@@ -28,7 +28,7 @@ struct ParseError {
 // Looks for the end of a head at the start of `data`, of which the first `scanned` bytes were searched before without
 // success. Also refuses early what can never become a valid head: NUL, bare CR, bare LF, obs-fold, over the limits.
 struct HeadScan {
-  std::size_t skip = 0;  // bytes of an empty line (CRLF) before a request line, at most one (RFC 9112 2.2); with `size` only
+  std::size_t skip = 0;  // of one empty line (CRLF) before a request line (RFC 9112 2.2); set together with `size`
   std::size_t size = 0;  // of the head from `skip`, with its final empty line; 0 = incomplete
   ParseError error;
 };

@@ -106,7 +106,7 @@ ParseError explain(int code, const Fields& fields) {
     case HPE_UNEXPECTED_CONTENT_LENGTH:
       return {400, fields.find(Name::kTransferEncoding) != nullptr ? "content-length with transfer-encoding"
                                                                    : "repeated content-length"};
-    case HPE_INVALID_HEADER_TOKEN: return {400, "malformed field"};
+    case HPE_INVALID_HEADER_TOKEN: return {400, "malformed field name"};  // a bad value was refused by the scan
     default: return {400, "malformed head"};
   }
 }

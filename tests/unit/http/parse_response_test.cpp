@@ -12,7 +12,9 @@ using cleat::test::Response;
 using std::string;
 using namespace std::string_literals;
 
-string with(const string& fields, const string& status = "200 OK") { return "HTTP/1.1 " + status + "\r\n" + fields + "\r\n\r\n"; }
+string with(const string& fields, const string& status = "200 OK") {
+  return "HTTP/1.1 " + status + "\r\n" + fields + "\r\n\r\n";
+}
 string line(const string& first) { return first + "\r\nContent-Length: 0\r\n\r\n"; }
 
 struct Vector {
@@ -80,9 +82,9 @@ TEST_CASE("response parser judges fields and framing") {
   check({
       {"HTTP/1.1 200 OK\r\n\r\n", ""},
       {with("A: b"), ""},
-      {with("A : b"), "malformed field"},
+      {with("A : b"), "malformed field name"},
       {with(": b"), "malformed field name"},
-      {with("A"), "malformed field"},
+      {with("A"), "malformed field name"},
       {with("A: b\r\n c"), "line begins with space"},
       {with("A: b\nC: d"), "bare LF"},
       {with("A: b\rC: d"), "bare CR"},

@@ -48,7 +48,8 @@ TEST_CASE("absolute-form becomes origin-form and gives the authority") {
     const Request request(line + " HTTP/1.1\r\nHost: Example.org\r\n\r\n");
     INFO(line);
     CHECK(request.verdict.empty());
-    return std::string(request.head.scheme) + " " + std::string(request.head.authority) + " " + std::string(request.head.target);
+    const auto& head = request.head;
+    return std::string(head.scheme) + " " + std::string(head.authority) + " " + std::string(head.target);
   };
   CHECK(target("GET http://example.org/a?b") == "http example.org /a?b");
   CHECK(target("GET http://example.org") == "http example.org /");
@@ -139,7 +140,9 @@ TEST_CASE("limits of request heads are exact") {
 
   limits = HeadLimits{};
   limits.target_bytes_max = 100;
-  const auto target = [](std::size_t size) { return "GET /" + std::string(size - 1, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n"; };
+  const auto target = [](std::size_t size) {
+    return "GET /" + std::string(size - 1, 'a') + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  };
   CHECK(Request(target(100), limits).verdict.empty());
   CHECK(Request(target(101), limits).verdict == "414 target too long");
   CHECK(Request(target(1000), limits).verdict == "414 target too long");
