@@ -178,6 +178,16 @@ class Plugin {
     if (status) (void)user.release();
     return status;
   }
+  // The same two without user data: Method(Exchange or Connection), Method().
+  template <auto Method, class Owner>
+    requires std::is_base_of_v<Subject, Owner>
+  Status post(Owner owner) const noexcept {
+    return detail::call(detail::host.post.post, self_, owner.handle(), &detail::on_post<Method, Owner, void>, static_cast<void*>(nullptr));
+  }
+  template <auto Method>
+  Status post_worker(std::uint32_t worker) const noexcept {
+    return detail::call(detail::host.post.post_worker, self_, worker, &detail::on_post<Method, void, void>, static_cast<void*>(nullptr));
+  }
 
  private:
   Result<Timer> arm_at(std::uint64_t owner, std::chrono::milliseconds delay, cleat_timer_fn fn, void* user) const noexcept {
@@ -218,12 +228,17 @@ template <auto Method, class Owner, class User>
 void on_post(void* instance, cleat_status status, std::uint64_t owner, void* user) noexcept {
   using P = typename MemberOf<decltype(Method)>::Class;
   static_assert(std::is_base_of_v<Plugin, P>, "a post's method belongs to the plugin's class");
-  std::unique_ptr<User> owned(static_cast<User*>(user));
+  using Owned = std::conditional_t<std::is_void_v<User>, void*, std::unique_ptr<User>>;
+  [[maybe_unused]] Owned owned(static_cast<User*>(user));
   if (status != CLEAT_OK) return;  // the owner is gone
   P& plugin = *static_cast<P*>(instance);
   try {
-    if constexpr (std::is_void_v<Owner>) {
+    if constexpr (std::is_void_v<Owner> && std::is_void_v<User>) {
+      (plugin.*Method)();
+    } else if constexpr (std::is_void_v<Owner>) {
       (plugin.*Method)(std::move(owned));
+    } else if constexpr (std::is_void_v<User>) {
+      (plugin.*Method)(Owner(owner));
     } else {
       (plugin.*Method)(Owner(owner), std::move(owned));
     }
