@@ -16,8 +16,9 @@ struct Framing {
   bool write_zero_length = false;  // kNone: say "Content-Length: 0" (a request with a body method, most responses)
 };
 
-// Request line, Host, then the fields that are not `hop`, without Host, Content-Length, Transfer-Encoding and Expect (kept when
-// expect_continue), then framing, "TE: trailers" and "Connection" as needed. Target and authority as they stand in the head.
+// Request line, Host, then the fields that are not `hop`, then Expect, framing, TE, Connection and Upgrade as asked for. The
+// names of those, of Host, Keep-Alive and Proxy-Connection are never taken from the fields, so that nothing added to them can
+// frame the message twice. Target and authority as they stand in the head; an empty authority gives an empty Host.
 struct RequestWrite {
   Framing framing;
   bool te_trailers = false;
@@ -26,8 +27,9 @@ struct RequestWrite {
 };
 void write_request_head(Buffer& out, const RequestHead& head, const RequestWrite& how);
 
-// Status line (reason phrase from a table where the head has none), the fields that are not `hop`, without Content-Length and
-// Transfer-Encoding, then framing and Connection.
+// Status line (reason phrase from a table where the head has none), the fields that are not `hop`, then framing and Connection,
+// which are never taken from the fields. Body::kUntilClose says Connection: close by itself; 1xx and 204 get no Content-Length
+// and 304 none of ours (RFC 9110 8.6).
 struct ResponseWrite {
   Framing framing;
   bool keep_content_length = false;  // HEAD and 304: send Content-Length as received though no body follows
