@@ -124,6 +124,12 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
       found = &candidate;
     }
   }
+  for (const std::string& candidate : candidates) {  // "warning" for "warn"
+    constexpr std::size_t kStemMin = 4;
+    const bool stem = std::min(word.size(), candidate.size()) >= kStemMin &&
+                      (word.starts_with(candidate) || std::string_view(candidate).starts_with(word));
+    if (found == nullptr && stem && candidate != word) found = &candidate;
+  }
   return found == nullptr ? std::string() : *found;
 }
 

@@ -50,8 +50,9 @@ void read_path(const Node& node, const PathPolicy& policy, Reading& reading, Mat
       continue;
     }
     match.path_node = value;
+    match.path_kind = kind;
     if (kind == Match::Path::kRegex) {
-      if (read_pattern(*value, reading, match.path)) match.path_kind = kind;
+      read_pattern(*value, reading, match.path);
       continue;
     }
     std::string path;
@@ -60,7 +61,6 @@ void read_path(const Node& node, const PathPolicy& policy, Reading& reading, Mat
       reading.diagnostics.error(*value, why);
       continue;
     }
-    match.path_kind = kind;
     match.path = std::move(path);
   }
 }

@@ -139,7 +139,7 @@ bool read_address(const Node& node, Reading& reading, bool port_zero, std::strin
     std::string why = "must be ip:port or [ip]:port";
     if (is_ip6(text)) {
       why += ": an IPv6 address stands in brackets";
-    } else if (!ip && host.find_first_not_of("0123456789.:[]") != std::string::npos) {
+    } else if (!port_zero && !ip && host.find_first_not_of("0123456789.:[]") != std::string::npos) {
       why += ": clusters by host name (DNS) are not supported yet";
     }
     reading.diagnostics.error(node, why);

@@ -163,7 +163,7 @@ void append_string(std::string_view text, std::string& out) {
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (byte < 0x20) {
+    } else if (byte < 0x20 || byte == 0x7f) {  // the second is no YAML
       out += "\\u00";
       out += kHex[byte >> 4];
       out += kHex[byte & 15];

@@ -268,6 +268,14 @@ std::string with_end(std::string_view text) {
   return whole;
 }
 
+// yaml-cpp's words for what is most often a forgotten pair of quotes.
+const char* hint(std::string_view message) {
+  if (message == YAML::ErrorMsg::UNKNOWN_ANCHOR || message == YAML::ErrorMsg::ALIAS_NOT_FOUND) {
+    return " (text that begins with * needs quotes)";
+  }
+  return message == YAML::ErrorMsg::UNKNOWN_TOKEN ? " (text that begins with @, % or ` needs quotes)" : "";
+}
+
 }  // namespace
 
 Document parse_document(std::string_view text, Diagnostics& diagnostics) {
@@ -290,16 +298,14 @@ Document parse_document(std::string_view text, Diagnostics& diagnostics) {
     diagnostics.error(refused.position, refused.path, refused.text);
   } catch (const YAML::Exception& e) {
     const bool at_end = e.mark.pos >= 0 && static_cast<std::size_t>(e.mark.pos) >= text.size();
-    diagnostics.error(to_position(e.mark), "", "not YAML: " + e.msg + (at_end ? " (at the end of the file)" : ""));
+    diagnostics.error(to_position(e.mark), "", "not YAML: " + e.msg + (at_end ? " (at the end of the file)" : hint(e.msg)));
   } catch (const std::exception& e) {
     diagnostics.error(Position{}, "", std::string("cannot be parsed: ") + e.what());
   }
   if (diagnostics.count() != errors) return document;
   document.root = builder.take();
-  if (document.root == nullptr) {
-    document.root = std::make_unique<Node>();
-    document.root->position = {1, 1};
-  }
+  if (document.root == nullptr) document.root = std::make_unique<Node>();
+  if (document.root->type == Node::Type::kNull) document.root->position = {1, 1};
   return document;
 }
 
