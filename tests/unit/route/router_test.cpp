@@ -353,7 +353,7 @@ class Dice {
     return path;
   }
   std::string host() {
-    return of({"example.com", "a.example.com", "b.a.example.com", "A.Example.COM", "x.example.org", "com", "[::1]", "a.b.c.d.example.com"});
+    return of({"example.com", ".example.com", "a.example.com", "b.a.example.com", "A.Example.COM", "x.example.org", "com", "[::1]", "a.b.c.d.example.com"});
   }
 
  private:
