@@ -212,7 +212,9 @@ cleat_status config_path(cleat_config handle, cleat_str* value) {
     }
     const std::filesystem::path folder = std::filesystem::path(state.diagnostics.file()).parent_path();
     std::string& path = state.paths[&node];
-    path = (folder / text).lexically_normal().string();  // an absolute `text` replaces the folder
+    std::error_code ignored;
+    const std::filesystem::path whole = std::filesystem::absolute(folder / text, ignored);  // an absolute `text` replaces the folder
+    path = (ignored ? folder / text : whole).lexically_normal().string();
     *value = to_str(path);
     return true;
   });
