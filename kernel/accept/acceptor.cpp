@@ -1,0 +1,134 @@
+#include "kernel/accept/acceptor.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "kernel/accept/http1_server.hpp"
+#include "kernel/base/check.hpp"
+#include "kernel/base/log.hpp"
+#include "kernel/base/metrics.hpp"
+#include "kernel/generation.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat {
+namespace {
+
+Socket open_reserve() { return Socket(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+// Errors that are about the connection, or the network under it, and not about us: Linux hands them out through accept(2).
+bool of_the_peer(int error) {
+  switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPERM:  // a firewall's rule
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENONET:
+    case ETIMEDOUT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+Acceptor::Acceptor(Worker& worker, std::uint32_t listener_index, Socket listening)
+    : worker_(worker),
+      index_(listener_index),
+      listening_(std::move(listening)),
+      reserve_(open_reserve()),
+      open_connections_(worker.current_generation->generation->listeners[listener_index]->open_connections),
+      alive_(std::make_shared<Acceptor*>(this)),
+      pause_([](void* self) { static_cast<Acceptor*>(self)->accept_some(); }, this) {
+  if (!worker_.reactor.add(listening_.fd(), *this)) {
+    log::write(log::Level::kError, "kernel", "listener " + listener().config->name + ": epoll_ctl: " + std::strerror(errno));
+  }
+}
+
+Acceptor::~Acceptor() { *alive_ = nullptr; }
+
+void Acceptor::stop() {
+  pause_.cancel();
+  listening_.close();
+  reserve_.close();
+}
+
+const Listener& Acceptor::listener() const { return *worker_.current_generation->generation->listeners[index_]; }
+
+void Acceptor::connection_closed() {
+  open_connections_->fetch_sub(1, std::memory_order_relaxed);
+  metrics::add(listener().active, -1);
+}
+
+void Acceptor::on_io(std::uint32_t) {
+  if (!pause_.armed()) accept_some();
+}
+
+void Acceptor::accept_some() {
+  for (int i = 0; i < kAcceptsMax; ++i) {
+    if (!listening_.open()) return;
+    Address peer;
+    peer.size = sizeof peer.storage;
+    Socket socket(::accept4(listening_.fd(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (socket.open()) {
+      admit(std::move(socket), peer);
+      continue;
+    }
+    if (errno == EAGAIN) return;
+    if (!of_the_peer(errno)) return run_short(errno);
+  }
+  accept_more();
+}
+
+void Acceptor::accept_more() {
+  // Not deferred: deferred calls run before the loop looks at other sockets. The edge is gone, so this must come back by itself.
+  const bool posted = worker_.post([acceptor = alive_] {
+    if (*acceptor != nullptr && !(*acceptor)->pause_.armed()) (*acceptor)->accept_some();
+  });
+  if (!posted) worker_.reactor.wheel().arm(pause_, worker_.reactor.now_ms());
+}
+
+void Acceptor::admit(Socket socket, const Address& peer) {
+  const Listener& to = listener();
+  metrics::add(to.connections, 1);
+  if (open_connections_->fetch_add(1, std::memory_order_relaxed) >= to.config->limits.connections) {
+    open_connections_->fetch_sub(1, std::memory_order_relaxed);
+    metrics::add(to.bite("connections"), 1);
+    say("limits.connections (" + std::to_string(to.config->limits.connections) + ") is reached: closing further connections");
+    return;
+  }
+  metrics::add(to.active, 1);
+  set_no_delay(socket.fd());
+  (new Http1Server(worker_, *this, std::move(socket), peer))->start();  // the worker's list of connections owns it
+}
+
+void Acceptor::run_short(int error) {
+  metrics::add(listener().bite("descriptors"), 1);
+  say(std::string("accept: ") + std::strerror(error));
+  // The connection at the head of the queue is told now; the others wait until there are descriptors, or give up.
+  if (error == EMFILE || error == ENFILE) {
+    reserve_.close();
+    Socket(::accept4(listening_.fd(), nullptr, nullptr, SOCK_CLOEXEC));  // closed at once
+    reserve_ = open_reserve();
+  }
+  worker_.reactor.wheel().arm(pause_, worker_.reactor.now_ms() + kPauseMs);
+}
+
+void Acceptor::say(std::string_view text) {
+  const std::uint64_t now = worker_.reactor.now_ms();
+  if (said_ms_ != 0 && now < said_ms_ + kSayAgainMs) return;
+  said_ms_ = now;
+  log::write(log::Level::kWarn, "kernel", "listener " + listener().config->name + ": " + std::string(text));
+}
+
+}  // namespace cleat

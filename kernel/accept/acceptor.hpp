@@ -1,0 +1,56 @@
+// Acceptor: one worker's listening socket of one listener. Takes connections off its queue, a bounded number a turn, and makes an
+// Http1Server of each; closes at once what is over the listener's limit or finds no descriptor, and counts it. It outlives its
+// connections. The worker's thread; made by the control thread before the worker runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "kernel/base/reactor.hpp"
+#include "kernel/base/socket.hpp"
+#include "kernel/base/timer_wheel.hpp"
+
+namespace cleat {
+
+class Worker;
+struct Listener;
+
+class Acceptor final : public IoHandler {
+ public:
+  static constexpr int kAcceptsMax = 64;             // in one turn
+  static constexpr std::uint64_t kPauseMs = 100;     // after a shortage of descriptors or memory
+  static constexpr std::uint64_t kSayAgainMs = 1000; // between two lines about the same shortage
+
+  // REQUIRES: worker.current_generation is there. Registers the socket with the worker's reactor.
+  Acceptor(Worker& worker, std::uint32_t listener_index, Socket listening);
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+  ~Acceptor();
+
+  void stop();                       // closes the listening socket; connections go on
+  bool listening() const { return listening_.open(); }
+  void connection_closed();          // once for each connection that was started
+  const Listener& listener() const;  // as the worker's current generation has it
+  std::uint32_t listener_index() const { return index_; }
+
+  void on_io(std::uint32_t events) override;
+
+ private:
+  void accept_some();
+  void accept_more();                // in the next turn
+  void admit(Socket socket, const Address& peer);
+  void run_short(int error);         // no descriptor, no memory
+  void say(std::string_view text);
+
+  Worker& worker_;
+  const std::uint32_t index_;
+  Socket listening_;
+  Socket reserve_;                   // given up for the moment that it takes to refuse a connection without a descriptor
+  const std::shared_ptr<std::atomic<std::uint64_t>> open_connections_;
+  std::shared_ptr<Acceptor*> alive_; // what posted tasks find this by
+  Timer pause_;
+  std::uint64_t said_ms_ = 0;
+};
+
+}  // namespace cleat

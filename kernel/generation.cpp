@@ -1,0 +1,307 @@
+// From a model to a generation: instances first, then the clusters that balance by them and the listeners that chain them. Every
+// failure is reported at its place in the configuration; what was made by then is destroyed as a generation is. Control thread.
+#include "kernel/generation.hpp"
+
+#include <algorithm>
+
+#include "kernel/base/check.hpp"
+#include "kernel/hooks/config_host.hpp"
+#include "kernel/hooks/guard.hpp"
+
+namespace cleat {
+namespace {
+
+using hooks::Hook;
+
+constexpr std::uint64_t kSeriesMax = 10'000;  // of each of the kernel's metrics
+
+struct KernelMetrics {
+  metrics::MetricId requests, responses, connections, active, limit_hits, attempts, connect_failures, overflows, upstream_connections;
+};
+
+metrics::MetricId define(metrics::Kind kind, const char* name, const char* help, std::vector<std::string> labels) {
+  Result<metrics::MetricId> id = metrics::define(
+      {.kind = kind, .name = name, .help = help, .labels = std::move(labels), .bounds = {}, .series_max = kSeriesMax});
+  CLEAT_CHECK(id.ok());  // defined before any plugin could take the name for something else
+  return *id;
+}
+
+const KernelMetrics& kernel_metrics() {
+  using metrics::Kind;
+  static const KernelMetrics all = {
+      .requests = define(Kind::kCounter, "cleat_requests_total", "Request heads received, refused ones too.", {"listener"}),
+      .responses = define(Kind::kCounter, "cleat_responses_total", "Response heads sent downstream.", {"listener", "class"}),
+      .connections = define(Kind::kCounter, "cleat_connections_total", "Downstream connections accepted.", {"listener"}),
+      .active = define(Kind::kGauge, "cleat_connections_active", "Downstream connections that are open.", {"listener"}),
+      .limit_hits = define(Kind::kCounter, "cleat_limit_hits_total", "How often a limit or timeout of the listener applied.",
+                           {"listener", "limit"}),
+      .attempts = define(Kind::kCounter, "cleat_upstream_attempts_total", "Attempts to send a request to an endpoint.", {"cluster"}),
+      .connect_failures = define(Kind::kCounter, "cleat_upstream_connect_failures_total",
+                                 "Connections to endpoints that failed or timed out.", {"cluster"}),
+      .overflows = define(Kind::kCounter, "cleat_upstream_overflow_total", "Attempts refused at the cluster's bounds.", {"cluster"}),
+      .upstream_connections = define(Kind::kCounter, "cleat_upstream_connections_total", "Connections opened to endpoints.", {"cluster"}),
+  };
+  return all;
+}
+
+metrics::SeriesId series(metrics::MetricId metric, const std::vector<std::string_view>& values) {
+  Result<metrics::SeriesId> id = metrics::series(metric, values);
+  CLEAT_CHECK(id.ok());  // names are at most 128 bytes
+  return *id;
+}
+
+hooks::HookCounters& control_counters(hooks::Instance& instance, Hook hook) {
+  return instance.counters(static_cast<std::uint32_t>(instance.shards.size() - 1), hook);
+}
+
+// --- clusters ---
+
+void make_endpoints(const config::Cluster& from, std::uint32_t workers, Cluster& cluster, config::Diagnostics& diagnostics) {
+  for (const config::Endpoint& one : from.endpoints) {
+    Result<Address> address = parse_address(one.address);
+    if (!address.ok()) {
+      diagnostics.error(*one.node, address.error());
+      continue;
+    }
+    auto endpoint = std::make_unique<Endpoint>();
+    endpoint->address = *address;
+    endpoint->text = one.address;
+    endpoint->weight = one.weight;
+    endpoint->in_flight = std::vector<std::atomic<std::uint32_t>>(workers);
+    cluster.equal_weights = cluster.equal_weights && one.weight == from.endpoints.front().weight;
+    cluster.endpoints.push_back(std::move(endpoint));
+  }
+}
+
+// Shows the endpoints to the plugin that will choose among them.
+void make_balancer(const config::Cluster& from, hooks::Instance& balancer, Cluster& cluster, config::Diagnostics& diagnostics) {
+  if (balancer.balancer == nullptr) return;  // check_halves has reported it
+  if (balancer.balancer->set_create == nullptr) {
+    cluster.balancer = &balancer;
+    return;
+  }
+  for (const auto& endpoint : cluster.endpoints) {
+    cluster.shown_endpoints.push_back({.size = sizeof(cleat_endpoint), .weight = endpoint->weight, .address = hooks::to_str(endpoint->text)});
+  }
+  cluster.shown = {.size = sizeof(cleat_endpoint_set),
+                   .reserved = 0,
+                   .cluster = cluster.handle,
+                   .cluster_name = hooks::to_str(from.name),
+                   .endpoints = cluster.shown_endpoints.data(),
+                   .endpoint_count = cluster.shown_endpoints.size(),
+                   .endpoint_stride = sizeof(cleat_endpoint)};
+  hooks::ConfigCall config(from.balancer_config, from.node, diagnostics);
+  void* state = nullptr;
+  const hooks::CallOutcome outcome = hooks::call_plugin(&control_counters(balancer, Hook::kCreate), [&] {
+    return balancer.balancer->set_create(balancer.self, &cluster.shown, config.root(), &state);
+  });
+  if (outcome.ok()) {
+    cluster.balancer = &balancer;  // from here on ~Cluster gives the state back
+    cluster.balancer_state = state;
+    config.accept();
+    return;
+  }
+  const std::string what = "balancer: set_create of \"" + balancer.name + "\" failed";
+  if (!outcome.words.empty()) {
+    diagnostics.error(*from.node, what + ": " + outcome.words);
+  } else if (!config.failed()) {
+    diagnostics.error(*from.node, what + " without saying why (status " + std::to_string(outcome.status) + ")");
+  }
+}
+
+void make_cluster(Generation& generation, const config::Cluster& from, config::Diagnostics& diagnostics) {
+  auto made = std::make_unique<Cluster>();
+  Cluster& cluster = *made;
+  cluster.config = &from;
+  cluster.index = static_cast<std::uint32_t>(generation.clusters.size());
+  const KernelMetrics& all = kernel_metrics();
+  cluster.attempts = series(all.attempts, {from.name});
+  cluster.connect_failures = series(all.connect_failures, {from.name});
+  cluster.overflows = series(all.overflows, {from.name});
+  cluster.connections = series(all.upstream_connections, {from.name});
+  generation.clusters.push_back(std::move(made));
+  generation.cluster_names.emplace(from.name, &cluster);
+
+  make_endpoints(from, generation.workers, cluster, diagnostics);
+  if (!cluster.take_handle()) {
+    diagnostics.error(*from.node, "too many clusters: 1,048,576 is the bound, of all generations");
+    return;
+  }
+  hooks::Instance* balancer = from.balancer.empty() ? nullptr : generation.instance(from.balancer);
+  if (balancer != nullptr) make_balancer(from, *balancer, cluster, diagnostics);
+}
+
+// --- listeners ---
+
+struct ChainHook {
+  Hook hook;
+  bool reversed;  // response side
+  bool (*has)(const cleat_plugin& table);
+};
+
+constexpr ChainHook kChainHooks[] = {
+    {Hook::kConnection, false, [](const cleat_plugin& t) { return t.on_connection != nullptr; }},
+    {Hook::kTls, false, [](const cleat_plugin& t) { return t.on_tls != nullptr; }},
+    {Hook::kConnectionEnd, false, [](const cleat_plugin& t) { return t.on_connection_end != nullptr; }},
+    {Hook::kRequest, false, [](const cleat_plugin& t) { return t.on_request != nullptr; }},
+    {Hook::kRoute, false, [](const cleat_plugin& t) { return t.on_route != nullptr; }},
+    {Hook::kRequestBody, false, [](const cleat_plugin& t) { return t.on_request_body != nullptr; }},
+    {Hook::kRequestTrailers, false, [](const cleat_plugin& t) { return t.on_request_trailers != nullptr; }},
+    {Hook::kAttempt, false, [](const cleat_plugin& t) { return t.on_attempt != nullptr; }},
+    {Hook::kAttemptEnd, true, [](const cleat_plugin& t) { return t.on_attempt_end != nullptr; }},
+    {Hook::kResponse, true, [](const cleat_plugin& t) { return t.on_response != nullptr; }},
+    {Hook::kResponseBody, true, [](const cleat_plugin& t) { return t.on_response_body != nullptr; }},
+    {Hook::kResponseTrailers, true, [](const cleat_plugin& t) { return t.on_response_trailers != nullptr; }},
+    {Hook::kReply, true, [](const cleat_plugin& t) { return t.on_reply != nullptr; }},
+    {Hook::kEnd, true, [](const cleat_plugin& t) { return t.on_end != nullptr; }},
+};
+
+bool make_chain(const Generation& generation, const config::Listener& from, Chain& chain, config::Diagnostics& diagnostics) {
+  if (from.chain.size() > kChainMax) {
+    diagnostics.error(*from.node, "chain: more than " + std::to_string(kChainMax) + " plugin instances");
+    return false;
+  }
+  for (const std::string& name : from.chain) {
+    hooks::Instance* instance = generation.instance(name);
+    if (instance == nullptr) {
+      diagnostics.error(*from.node, "chain: there is no plugin \"" + name + "\"");
+      return false;
+    }
+    chain.instances.push_back(instance);
+  }
+  for (const ChainHook& one : kChainHooks) {
+    std::vector<std::uint8_t>& positions = chain.positions[static_cast<std::size_t>(one.hook)];
+    for (std::size_t i = 0; i < chain.instances.size(); ++i) {
+      if (one.has(chain.instances[i]->table)) positions.push_back(static_cast<std::uint8_t>(i));
+    }
+    if (one.reversed) std::reverse(positions.begin(), positions.end());
+  }
+  return true;
+}
+
+// The instance at a position of a route: of the chain, or the route's handler beside it.
+hooks::Instance* instance_at(const Chain& chain, const Route& route, std::size_t position) {
+  return position < chain.instances.size() ? chain.instances[position] : route.handler;
+}
+
+void make_route_configs(const Generation& generation, const Listener& listener, Route& route, config::Diagnostics& diagnostics) {
+  const config::Route& from = *route.config;
+  if (from.plugins.empty()) return;
+  const std::vector<hooks::Instance*>& chain = listener.chain.instances;
+  route.plugin_configs.resize(chain.size() + 1);
+  for (const config::RoutePlugin& entry : from.plugins) {
+    hooks::Instance* instance = generation.instance(entry.instance);
+    const auto found = std::find(chain.begin(), chain.end(), instance);
+    if (instance == nullptr || (found == chain.end() && instance != route.handler)) {
+      diagnostics.error(entry.config != nullptr ? *entry.config : *from.node,
+                        "plugin instance \"" + entry.instance + "\" is neither in the listener's chain nor the route's handler");
+      continue;
+    }
+    route.plugin_configs[static_cast<std::size_t>(found - chain.begin())] = hooks::Loader::create_route(*instance, entry.config, diagnostics);
+  }
+}
+
+void make_route(const Generation& generation, const config::Route& from, Listener& listener, config::Diagnostics& diagnostics) {
+  Route& route = listener.routes.emplace_back();
+  route.config = &from;
+  route.timeout_ms = static_cast<std::uint64_t>(from.timeout.value_or(listener.config->timeouts.request).count());
+  std::uint32_t until = 0;
+  for (const config::WeightedCluster& one : from.clusters) {
+    Cluster* cluster = generation.cluster(one.cluster);
+    if (cluster == nullptr) {
+      diagnostics.error(*from.node, "there is no cluster \"" + one.cluster + "\"");
+      continue;
+    }
+    until += one.weight;  // read_model keeps the sum below 2^32
+    route.targets.push_back({cluster, until});
+  }
+  if (!from.handler.empty()) {
+    const std::vector<hooks::Instance*>& chain = listener.chain.instances;
+    route.handler = generation.instance(from.handler);
+    if (route.handler == nullptr) diagnostics.error(*from.node, "there is no plugin \"" + from.handler + "\"");
+    route.handler_position = static_cast<std::uint32_t>(std::find(chain.begin(), chain.end(), route.handler) - chain.begin());
+  }
+  make_route_configs(generation, listener, route, diagnostics);
+}
+
+void make_listener(Generation& generation, const config::Listener& from, config::Diagnostics& diagnostics) {
+  generation.listeners.push_back(std::make_unique<Listener>());
+  Listener& listener = *generation.listeners.back();
+  listener.config = &from;
+  listener.index = static_cast<std::uint32_t>(generation.listeners.size() - 1);
+  listener.limits = {.head_bytes_max = from.limits.head_bytes, .target_bytes_max = from.limits.target_bytes, .fields_max = from.limits.headers};
+  Result<Address> address = parse_address(from.address);
+  if (address.ok()) {
+    listener.address = *address;
+  } else {
+    diagnostics.error(*from.node, address.error());
+  }
+
+  const KernelMetrics& all = kernel_metrics();
+  listener.requests = series(all.requests, {from.name});
+  listener.connections = series(all.connections, {from.name});
+  listener.active = series(all.active, {from.name});
+  constexpr std::string_view kClasses[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  for (std::size_t i = 0; i < listener.responses.size(); ++i) listener.responses[i] = series(all.responses, {from.name, kClasses[i]});
+
+  if (!make_chain(generation, from, listener.chain, diagnostics)) return;
+  listener.router = std::make_unique<route::Router>(from.routes, diagnostics);
+  listener.routes.reserve(from.routes.size());
+  for (const config::Route& one : from.routes) make_route(generation, one, listener, diagnostics);
+}
+
+}  // namespace
+
+metrics::SeriesId Listener::bite(std::string_view limit) const { return series(kernel_metrics().limit_hits, {config->name, limit}); }
+
+Listener::~Listener() {
+  for (Route& route : routes) {
+    for (std::size_t i = 0; i < route.plugin_configs.size(); ++i) {
+      hooks::Instance* instance = instance_at(chain, route, i);
+      if (instance != nullptr) hooks::Loader::destroy_route(*instance, route.plugin_configs[i]);
+    }
+  }
+}
+
+hooks::Instance* Generation::instance(std::string_view name) const {
+  const auto found = instance_names.find(name);
+  return found == instance_names.end() ? nullptr : found->second;
+}
+
+Cluster* Generation::cluster(std::string_view name) const {
+  const auto found = cluster_names.find(name);
+  return found == cluster_names.end() ? nullptr : found->second;
+}
+
+Generation::~Generation() {
+  listeners.clear();
+  clusters.clear();
+  while (!instances.empty()) instances.pop_back();
+}
+
+std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
+                                             config::Diagnostics& diagnostics) {
+  kernel_metrics();  // before a plugin can define a metric
+  auto generation = std::make_unique<Generation>();
+  generation->id = id;
+  generation->document = std::move(document);
+  generation->model = std::move(model);
+  generation->workers = workers;
+  const config::Model& from = generation->model;
+
+  hooks::Loader loader(hooks::plugin_folders(generation->document.file, from), hooks::host_table(), workers);
+  generation->instances = loader.load(from.instances, id, false, diagnostics);
+  if (diagnostics.failed()) return nullptr;
+  for (std::size_t i = 0; i < from.instances.size(); ++i) {
+    generation->instance_names.emplace(from.instances[i].name, generation->instances[i].get());
+  }
+  hooks::check_halves(from, generation->instances, diagnostics);
+  generation->clusters.reserve(from.clusters.size());
+  for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, diagnostics);
+  generation->listeners.reserve(from.listeners.size());
+  for (const config::Listener& one : from.listeners) make_listener(*generation, one, diagnostics);
+  if (diagnostics.failed()) return nullptr;
+  return generation;
+}
+
+}  // namespace cleat

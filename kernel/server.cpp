@@ -1,0 +1,457 @@
+// Everything stands on the control thread's io_context: signals, the queue of control.hpp, the workers' answers. A stop goes through
+// the phases in their order, and each has a deadline; `advance` is where they are left.
+//
+//   kStarting → kServing → kDraining → kStopping → kShutdown
+//
+// Plugins go before workers do: a plugin's own threads call workers (resume, post) until its destroy has returned.
+#include "kernel/server.hpp"
+
+#include <pthread.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <map>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "kernel/accept/listening.hpp"
+#include "kernel/base/log.hpp"
+#include "kernel/base/metrics.hpp"
+#include "kernel/generation.hpp"
+#include "kernel/hooks/guard.hpp"
+#include "kernel/upstream/pool.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::milliseconds;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kRefused = 2;
+
+constexpr milliseconds kShutdownWait{5'000};      // for the completions of on_shutdown, of all instances together
+constexpr milliseconds kWorkerStopWait{10'000};   // from the cut to the end of the workers' threads
+constexpr milliseconds kPostAgain{1};             // when a worker's queue is full
+constexpr milliseconds kLogCountInterval{1'000};
+constexpr std::uint32_t kEventReopen = 1;         // cleat_event.kind
+
+void say(log::Level level, std::string_view text) { log::write(level, "kernel", text); }
+
+// --- the process ---
+
+void ignore(int signal_number) { std::signal(signal_number, SIG_IGN); }
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::uint32_t worker_count(const config::Model& model) {
+  const std::uint32_t wanted = model.workers != 0 ? model.workers : std::max(1U, std::thread::hardware_concurrency());
+  if (wanted <= Worker::kIndexMax) return wanted;
+  if (model.workers != 0) say(log::Level::kWarn, "workers: " + std::to_string(wanted) + " is over the bound, " + std::to_string(Worker::kIndexMax) + " it is");
+  return Worker::kIndexMax;
+}
+
+// Whoever lets go of a generation last: its plugins' last calls are the control thread's.
+std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
+  return {generation.release(), [](Generation* last) {
+            if (hooks::on_control_thread() || !post_to_control([last] { delete last; })) delete last;
+          }};
+}
+
+// 0 = none. Without listeners there is nothing that could say.
+milliseconds drain_time(const config::Model& model) {
+  if (model.listeners.empty()) return config::Timeouts{}.drain;
+  milliseconds longest{0};
+  for (const config::Listener& listener : model.listeners) {
+    if (listener.timeouts.drain.count() == 0) return milliseconds{0};
+    longest = std::max(longest, listener.timeouts.drain);
+  }
+  return longest;
+}
+
+class Server {
+ public:
+  Server(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+  int run();
+
+ private:
+  enum class Phase { kStarting, kServing, kDraining, kStopping, kShutdown };
+  using Completing = void (*cleat_plugin::*)(void* instance, std::uint64_t completion);
+
+  void start_threads();
+  void thread_body(Worker& worker);
+  void loop();
+  void wait_for_signals();
+  void on_signal(int number);
+  void stop_signal();
+  void reopen();
+  void drain();
+  void cut();
+  void shut_down();
+  void advance();
+  void ask(hooks::Hook hook, Completing entry);
+  void give_up_on(std::string_view hook);
+  void arm(milliseconds after, void (Server::*late)());
+  void drain_is_late();
+  void stop_is_late();
+  void shutdown_is_late();
+  void count_log_drops();
+  void tear_down();
+  void post_surely(Worker& worker, const std::function<void()>& task);
+
+  asio::io_context io_;
+  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
+  asio::steady_timer deadline_{io_};
+  asio::steady_timer log_count_{io_};
+  std::shared_ptr<Generation> generation_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  Phase phase_ = Phase::kStarting;
+  std::size_t started_ = 0, drained_ = 0, ended_ = 0;  // workers
+  std::map<std::uint64_t, std::string> completions_;   // that plugins owe; to the instance's name
+  metrics::SeriesId log_drops_ = 0;
+  std::uint64_t log_drops_counted_ = 0;
+  int code_ = kDone;
+};
+
+Server::Server(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) : generation_(std::move(generation)) {
+  signals_.add(SIGHUP);
+  std::vector<Worker*> all;
+  for (std::uint32_t i = 0; i < generation_->workers; ++i) {
+    workers_.push_back(std::make_unique<Worker>(i));
+    all.push_back(workers_.back().get());
+  }
+  set_workers(std::move(all));
+  for (std::uint32_t i = 0; i < generation_->workers; ++i) workers_[i]->adopt(generation_, std::move(sockets[i]));
+
+  Result<metrics::MetricId> drops = metrics::define({.kind = metrics::Kind::kCounter,
+                                                     .name = "cleat_log_dropped_total",
+                                                     .help = "Log lines dropped: over the rate limit, or nobody read standard error.",
+                                                     .labels = {},
+                                                     .bounds = {},
+                                                     .series_max = 1});
+  if (drops.ok()) {
+    if (Result<metrics::SeriesId> series = metrics::series(*drops, {}); series.ok()) log_drops_ = *series;
+  }
+}
+
+Server::~Server() { tear_down(); }
+
+int Server::run() {
+  for (const auto& listener : generation_->listeners) {
+    say(log::Level::kInfo, "listening on " + listener->address.text() + " (listener " + listener->config->name + ")");
+  }
+  wake_control_by([this] { asio::post(io_, run_control_tasks); });
+  wait_for_signals();
+  if (log_drops_ != 0) count_log_drops();
+  try {
+    start_threads();
+  } catch (const std::exception& error) {
+    say(log::Level::kError, std::string("cannot start the workers: ") + error.what());
+    code_ = kFailed;
+    cut();
+  }
+  loop();
+  return code_;
+}
+
+void Server::loop() {
+  for (;;) {
+    try {
+      io_.run();
+      return;
+    } catch (const std::exception& error) {
+      say(log::Level::kError, std::string("the control thread's loop: ") + error.what());
+    }
+  }
+}
+
+// --- workers ---
+
+void Server::start_threads() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);  // threads inherit it: signals are the control thread's
+  try {
+    for (const auto& worker : workers_) {
+      threads_.emplace_back([this, of = worker.get()] { thread_body(*of); });
+      pthread_setname_np(threads_.back().native_handle(), ("cleat-w" + std::to_string(worker->index)).c_str());
+    }
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Server::thread_body(Worker& worker) {
+  metrics::set_thread_shard(worker.index);
+  // Runs once the loop turns, which is after every instance's worker_start.
+  worker.post([this] {
+    asio::post(io_, [this] {
+      ++started_;
+      advance();
+    });
+  });
+  worker.run();
+  asio::post(io_, [this] {
+    ++ended_;
+    advance();
+  });
+}
+
+void Server::post_surely(Worker& worker, const std::function<void()>& task) {
+  while (!worker.post(task)) std::this_thread::sleep_for(kPostAgain);
+}
+
+// --- signals ---
+
+void Server::wait_for_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int number) {
+    if (error) return;
+    wait_for_signals();
+    on_signal(number);
+  });
+}
+
+void Server::on_signal(int number) {
+  if (number == SIGHUP) {
+    say(log::Level::kWarn, "SIGHUP: reload is not available yet");
+  } else if (number == SIGUSR1) {
+    reopen();
+  } else {
+    stop_signal();
+  }
+}
+
+void Server::stop_signal() {
+  switch (phase_) {
+    case Phase::kStarting:
+    case Phase::kServing:
+      drain();
+      break;
+    case Phase::kDraining:
+      say(log::Level::kInfo, "told to stop again: cutting what is left");
+      cut();
+      break;
+    case Phase::kStopping:
+      break;  // bounded by kWorkerStopWait
+    case Phase::kShutdown:
+      shutdown_is_late();
+      break;
+  }
+}
+
+void Server::reopen() {
+  if (phase_ == Phase::kShutdown) return;
+  const cleat_event event = {.size = sizeof(cleat_event), .kind = kEventReopen, .name = hooks::to_str("cleat.reopen"), .data = {}};
+  for (const auto& instance : generation_->instances) {
+    if (instance->table.on_event == nullptr) continue;
+    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(generation_->workers, hooks::Hook::kEvent), [&] {
+      instance->table.on_event(instance->self, &event);
+      return CLEAT_OK;
+    });
+    if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + instance->name, "on_event failed: " + outcome.words);
+  }
+}
+
+// --- the end, phase by phase ---
+
+void Server::advance() {
+  const bool owed = !completions_.empty();
+  switch (phase_) {
+    case Phase::kStarting:
+      if (started_ < threads_.size()) return;
+      phase_ = Phase::kServing;
+      say(log::Level::kInfo, "ready");
+      return;
+    case Phase::kServing:
+      return;
+    case Phase::kDraining:
+      if (drained_ == workers_.size() && !owed) cut();
+      return;
+    case Phase::kStopping:
+      if (ended_ == threads_.size()) shut_down();
+      return;
+    case Phase::kShutdown:
+      if (!owed) io_.stop();
+      return;
+  }
+}
+
+void Server::drain() {
+  phase_ = Phase::kDraining;
+  const milliseconds time = drain_time(generation_->model);
+  say(log::Level::kInfo, time.count() == 0 ? "draining" : "draining, for at most " + std::to_string(time.count()) + " ms");
+  if (time.count() != 0) arm(time, &Server::drain_is_late);
+  ask(hooks::Hook::kDrain, &cleat_plugin::on_drain);
+  for (const auto& worker : workers_) {
+    post_surely(*worker, [this, of = worker.get()] {
+      of->drain([this] {
+        asio::post(io_, [this] {
+          ++drained_;
+          advance();
+        });
+      });
+    });
+  }
+}
+
+void Server::drain_is_late() {
+  if (drained_ < workers_.size()) say(log::Level::kWarn, "the drain time is over: cutting what is left");
+  cut();
+}
+
+void Server::cut() {
+  give_up_on("on_drain");
+  phase_ = Phase::kStopping;
+  arm(kWorkerStopWait, &Server::stop_is_late);
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    post_surely(*workers_[i], [of = workers_[i].get()] {
+      of->cut();
+      of->stop();
+    });
+  }
+  if (threads_.empty()) asio::post(io_, [this] { advance(); });
+}
+
+void Server::stop_is_late() {
+  say(log::Level::kError, std::to_string(threads_.size() - ended_) + " workers do not end: a plugin's hook holds them; ending without them");
+  std::_Exit(kFailed);  // a thread that cannot be joined may still use all there is
+}
+
+void Server::shut_down() {
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  phase_ = Phase::kShutdown;
+  arm(kShutdownWait, &Server::shutdown_is_late);
+  ask(hooks::Hook::kShutdown, &cleat_plugin::on_shutdown);
+  advance();
+}
+
+void Server::shutdown_is_late() {
+  give_up_on("on_shutdown");
+  io_.stop();
+}
+
+void Server::ask(hooks::Hook hook, Completing entry) {
+  for (const auto& instance : generation_->instances) {
+    const auto call = instance->table.*entry;
+    if (call == nullptr) continue;
+    const std::uint64_t completion = expect_completion([this](std::uint64_t done) {
+      completions_.erase(done);
+      advance();
+    });
+    completions_.emplace(completion, instance->name);
+    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(generation_->workers, hook), [&] {
+      call(instance->self, completion);
+      return CLEAT_OK;
+    });
+    if (outcome.ok()) continue;
+    log::write(log::Level::kError, "plugin/" + instance->name, std::string(hooks::hook_name(hook)) + " failed: " + outcome.words);
+    complete_from_plugin(completion);
+  }
+}
+
+void Server::give_up_on(std::string_view hook) {
+  for (const auto& [completion, instance] : completions_) {
+    forget_completion(completion);
+    log::write(log::Level::kWarn, "plugin/" + instance, std::string(hook) + " was not completed in time");
+  }
+  completions_.clear();
+}
+
+void Server::arm(milliseconds after, void (Server::*late)()) {
+  deadline_.expires_after(after);  // cancels what was armed before
+  deadline_.async_wait([this, late, phase = phase_](const boost::system::error_code& error) {
+    if (!error && phase == phase_) (this->*late)();  // one that had fired already does not see the cancel
+  });
+}
+
+void Server::count_log_drops() {
+  const std::uint64_t drops = log::dropped();
+  if (drops != log_drops_counted_) metrics::add(log_drops_, static_cast<std::int64_t>(drops - std::exchange(log_drops_counted_, drops)));
+  log_count_.expires_after(kLogCountInterval);
+  log_count_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) count_log_drops();
+  });
+}
+
+void Server::tear_down() {
+  for (const auto& worker : workers_) worker->current_generation.reset();
+  generation_.reset();  // plugins' threads have ended once this is over
+  close_control();      // what they posted last is told that its instance is gone
+  set_workers({});
+  workers_.clear();
+}
+
+// --- the start ---
+
+int refuse(std::string_view text) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+  return kRefused;
+}
+
+int start(const RunOptions& options) {
+  Result<std::string> text = config::read_file(options.config_file);
+  if (!text.ok()) return refuse(options.config_file + ": " + text.error());
+  config::Diagnostics diagnostics(options.config_file);
+  const auto refused = [&] {
+    std::fprintf(stderr, "%s", diagnostics.text().c_str());  // ends with a newline of its own
+    return kRefused;
+  };
+  config::Document document = config::parse_document(*text, diagnostics);
+  if (document.root == nullptr || diagnostics.failed()) return refused();
+  config::Model model = config::read_model(document, diagnostics);
+  if (diagnostics.failed()) return refused();
+
+  log::set_level(static_cast<log::Level>(options.log_level.value_or(model.log_level)));
+  const std::uint32_t workers = worker_count(model);
+  std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, diagnostics);
+  if (generation == nullptr) return refused();
+  Result<std::vector<std::vector<Socket>>> sockets = open_listening(generation->listeners, workers);
+  if (!sockets.ok()) return refuse(sockets.error());
+  return Server(share(std::move(generation)), std::move(*sockets)).run();
+}
+
+}  // namespace
+
+int run_server(const RunOptions& options) {
+  static_assert(static_cast<int>(log::Level::kError) == static_cast<int>(config::Model::LogLevel::kError));
+  ignore(SIGPIPE);
+  ignore(SIGHUP);   // until there is a server to hear them, they must not end the process
+  ignore(SIGUSR1);
+  raise_descriptor_limit();
+  hooks::set_control_thread();
+  open_control();
+  int code = kFailed;
+  try {
+    code = start(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cleat: %s\n", error.what());
+  }
+  close_control();
+  return code;
+}
+
+}  // namespace cleat
