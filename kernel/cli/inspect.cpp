@@ -83,6 +83,8 @@ int inspect(const std::string& plugin_file, bool json) {
   found.refusal = refuse(found);
   if (json) {
     print_json(plugin_file, found);
+  } else if (!found.note) {  // no plugin at all: there is nothing to list
+    std::fprintf(stderr, "%s: %s\n", plugin_file.c_str(), found.refusal.c_str());
   } else {
     print_text(plugin_file, found);
   }

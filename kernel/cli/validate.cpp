@@ -43,7 +43,7 @@ RouteCheck check_routes(const config::Model& model, const std::vector<std::uniqu
 int validate(const std::string& config_file, bool full) {
   Result<std::string> text = config::read_file(config_file);
   if (!text.ok()) {
-    std::fprintf(stderr, "%s: %s\n", config_file.c_str(), text.error().c_str());
+    std::fprintf(stderr, "%s\n", text.error().c_str());  // names the file
     return kRefused;
   }
   config::Diagnostics diagnostics(config_file);
