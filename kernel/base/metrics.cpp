@@ -152,7 +152,9 @@ std::string refuse(const Definition& definition) {
   if (definition.help.size() > kHelpBytesMax) return "help is longer than 1024 bytes";
   if (definition.labels.size() > kLabelsMax) return "more than 8 labels";
   for (auto label = definition.labels.begin(); label != definition.labels.end(); ++label) {
-    if (!valid_name(*label, false) || label->starts_with("__")) return "label \"" + *label + "\": a label is [a-zA-Z_][a-zA-Z0-9_]*, without __ before";
+    if (!valid_name(*label, false) || label->starts_with("__")) {
+      return "label \"" + *label + "\": a label is [a-zA-Z_][a-zA-Z0-9_]*, without __ before";
+    }
     if (histogram && *label == "le") return "label \"le\" of a histogram is its buckets' own";
     if (std::find(definition.labels.begin(), label, *label) != label) return "label \"" + *label + "\" stands twice";
   }

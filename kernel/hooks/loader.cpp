@@ -52,7 +52,8 @@ Result<std::string> find_file(const std::string& use, const std::vector<std::str
 }
 
 // Says why a call failed, unless the plugin has already said it at nodes of its configuration.
-void report(const config::Node& at, std::string_view what, const CallOutcome& outcome, bool errors_recorded, config::Diagnostics& diagnostics) {
+void report(const config::Node& at, std::string_view what, const CallOutcome& outcome, bool errors_recorded,
+            config::Diagnostics& diagnostics) {
   if (!outcome.words.empty()) {
     diagnostics.error(at, std::string(what) + " failed: " + outcome.words);
   } else if (!errors_recorded) {
@@ -177,7 +178,8 @@ void check_halves(const config::Model& model, const std::vector<std::unique_ptr<
     for (const config::Route& route : listener.routes) {
       const Instance* handler = route.handler.empty() ? nullptr : named(instances, route.handler);
       if (handler != nullptr && handler->handler == nullptr) {
-        diagnostics.error(*route.node, "handler: plugin instance \"" + handler->name + "\" is no handler (it has no " CLEAT_EXT_HANDLER ")");
+        diagnostics.error(*route.node,
+                          "handler: plugin instance \"" + handler->name + "\" is no handler (it has no " CLEAT_EXT_HANDLER ")");
       }
     }
   }

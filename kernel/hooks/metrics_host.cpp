@@ -29,7 +29,8 @@ cleat_status metrics_define(cleat_instance self, const cleat_metric_def* given, 
   if (def.kind < CLEAT_COUNTER || def.kind > CLEAT_HISTOGRAM) return fail_call(CLEAT_INVALID, "metrics define: there is no such kind");
   if (def.label_count > kLabelsMax) return fail_call(CLEAT_INVALID, "metrics define: more than 8 labels");
   if (def.bound_count > kBoundsMax) return fail_call(CLEAT_INVALID, "metrics define: more than 32 bounds");
-  if (bad(def.name) || bad(def.help) || (def.labels == nullptr && def.label_count != 0) || (def.bounds == nullptr && def.bound_count != 0)) {
+  const bool lists = (def.labels != nullptr || def.label_count == 0) && (def.bounds != nullptr || def.bound_count == 0);
+  if (bad(def.name) || bad(def.help) || !lists) {
     return fail_call(CLEAT_INVALID, "metrics define: a pointer is NULL");
   }
   metrics::Definition definition;

@@ -21,7 +21,7 @@ constexpr std::string_view kNoteName{"Cleat", 6};  // with its NUL
 
 bool lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
-std::string quoted(std::string_view text) { return "\"" + std::string(text.substr(0, kNameBytesMax)) + "\""; }
+std::string quoted(std::string_view text) { return std::string(1, '"').append(text.substr(0, kNameBytesMax)).append(1, '"'); }
 
 // "12" of "0.12": no sign, no leading zero, at most 65535.
 std::optional<std::uint32_t> version_part(std::string_view text) {
