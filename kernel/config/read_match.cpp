@@ -1,42 +1,32 @@
 // A route's `match`: refuses what no request can ever match, for requests are compared after their path was normalised.
+#include <algorithm>
+
 #include "kernel/config/reading.hpp"
 #include "kernel/http/message.hpp"
+#include "kernel/route/path.hpp"
 
 namespace cleat::config {
 namespace {
 
-int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;  // lower case too: normalised paths have upper case only
-}
-
-bool is_unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-// Why no normalised path (route/path.hpp) can equal or begin with `path`, or nullptr.
-const char* never_matches(std::string_view path, const PathPolicy& policy) {
-  if (!path.starts_with('/')) return "must begin with '/'";
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    const char c = path[i];
-    if (c == '?' || c == '#') return "is a path, without '?' or '#'";
-    if (c <= ' ' || c >= 0x7f) return "must be percent-encoded: it has a character no request's path can have";
-    if (c == '%') {
-      const int high = i + 2 < path.size() ? hex(path[i + 1]) : -1;
-      const int low = i + 2 < path.size() ? hex(path[i + 2]) : -1;
-      if (high < 0 || low < 0) return "a '%' is followed by two of 0-9 A-F (upper case)";
-      const char decoded = static_cast<char>(high * 16 + low);
-      if (is_unreserved(decoded)) return "encodes a character that requests are compared with decoded";
-      if (decoded == '\0') return "has %00, which no request may have";
-      if (decoded == '/' && policy.escaped_slashes != SlashPolicy::kKeep) return "has %2F, which path.escaped_slashes removes";
-    }
-    if (c != '/') continue;
-    if (policy.merge_slashes && path.substr(i).starts_with("//")) return "has '//', which path.merge_slashes removes";
-    const std::string_view segment = path.substr(i + 1, path.find('/', i + 1) - (i + 1));
-    if (segment == "." || segment == "..") return "has a segment '.' or '..', which no normalised path has";
+// Refuses a path that no normalised one can equal or begin with. What normalising does is asked of the one who does it.
+bool check_path(const Node& node, const std::string& path, const PathPolicy& policy, Reading& reading) {
+  const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f; };
+  BlockPool pool;
+  Arena arena(pool);
+  std::string why;
+  if (!path.starts_with('/')) {
+    why = "must begin with '/'";
+  } else if (path.find_first_of("?#") != std::string::npos) {
+    why = "is a path, without '?' or '#'";
+  } else if (std::any_of(path.begin(), path.end(), unfit)) {
+    why = "has a character that no request's path has: it must be percent-encoded";
+  } else if (const route::NormalisedTarget normal = route::normalise_target(path, policy, arena); !normal.ok) {
+    why = std::string("no request may have this path: ") + normal.reason;
+  } else if (normal.target != path) {
+    why = "matches nothing: requests are compared as \"" + std::string(normal.target) + "\"";
   }
-  return nullptr;
+  if (!why.empty()) reading.diagnostics.error(node, why);
+  return why.empty();
 }
 
 void read_path(const Node& node, const PathPolicy& policy, Reading& reading, Match& match) {
@@ -56,11 +46,7 @@ void read_path(const Node& node, const PathPolicy& policy, Reading& reading, Mat
       continue;
     }
     std::string path;
-    if (!read_text(*value, reading.diagnostics, path)) continue;
-    if (const char* why = never_matches(path, policy)) {
-      reading.diagnostics.error(*value, why);
-      continue;
-    }
+    if (!read_text(*value, reading.diagnostics, path) || !check_path(*value, path, policy, reading)) continue;
     match.path = std::move(path);
   }
 }

@@ -25,6 +25,32 @@ Position to_position(const YAML::Mark& mark) {
   return mark.is_null() ? Position{} : Position{mark.line + 1, mark.column + 1};
 }
 
+// Length of the UTF-8 sequence at the start of `text` (Unicode 15, table 3-7), or 0 if there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  const auto tail = [&](std::size_t i) { return (at(i) & 0xC0u) == 0x80u; };
+  const unsigned lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    if ((lead == 0xE0 && at(1) < 0xA0) || (lead == 0xED && at(1) > 0x9F)) return 0;
+    return tail(1) && tail(2) ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    if ((lead == 0xF0 && at(1) < 0x90) || (lead == 0xF4 && at(1) > 0x8F)) return 0;
+    return tail(1) && tail(2) && tail(3) ? 4 : 0;
+  }
+  return 0;
+}
+
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0, length = 0; i < text.size(); i += length) {
+    length = utf8_length(text.substr(i));
+    if (length == 0) return false;
+  }
+  return true;
+}
+
 class Builder final : public YAML::EventHandler {
  public:
   explicit Builder(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
@@ -55,6 +81,7 @@ class Builder final : public YAML::EventHandler {
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+    refuse_broken(mark, tag, value);
     if (awaits_key()) {
       take_key(mark, tag, anchor, value);
       return;
@@ -98,6 +125,10 @@ class Builder final : public YAML::EventHandler {
   }
   void refuse_as_key(const YAML::Mark& mark) const {
     if (awaits_key()) refuse(mark, "a key must be text (null, an alias, a list or a map cannot be one)");
+  }
+  // yaml-cpp 0.7 makes bytes of "\\N" and "\\_", not characters; the file itself was checked before.
+  void refuse_broken(const YAML::Mark& mark, const std::string& tag, const std::string& value) const {
+    if (tag != "?" && !is_utf8(value)) refuse(mark, "the escapes \\N and \\_ are not supported: use \\u0085 and \\u00a0");
   }
   void refuse_tag(Position position, std::string_view path, const std::string& tag) {
     if (tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:str") return;
@@ -214,24 +245,6 @@ class Builder final : public YAML::EventHandler {
   std::size_t alias_bytes_ = 0;
   bool aliased_ = false;
 };
-
-// Length of the UTF-8 sequence at the start of `text` (Unicode 15, table 3-7), or 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto tail = [&](std::size_t i) { return (at(i) & 0xC0u) == 0x80u; };
-  const unsigned lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    if ((lead == 0xE0 && at(1) < 0xA0) || (lead == 0xED && at(1) > 0x9F)) return 0;
-    return tail(1) && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    if ((lead == 0xF0 && at(1) < 0x90) || (lead == 0xF4 && at(1) > 0x8F)) return 0;
-    return tail(1) && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 // Refuses what no YAML file may hold, before yaml-cpp guesses at its encoding.
 bool check_characters(std::string_view text, Diagnostics& diagnostics) {

@@ -167,6 +167,13 @@ TEST_CASE("a quoted scalar cut off by the end of the file is refused") {
   CHECK(Parsed("a: \"x").refused_with("(at the end of the file)"));
 }
 
+TEST_CASE("escapes that yaml-cpp turns into bytes are refused") {
+  // It made 0x85 and 0xA0 of them, and the document's JSON was no UTF-8.
+  CHECK(Parsed("a: \"\\N\"\n").refused_with("f.yaml:1:4: the escapes"));
+  CHECK(Parsed("\"\\_\": b\n").refused_with("f.yaml:1:1: the escapes"));
+  CHECK(Parsed("a: \"\\u0085\\L\"\n")["a"].scalar == "\xc2\x85\xe2\x80\xa8");
+}
+
 TEST_CASE("a document may end with its marker, or without a last newline") {
   CHECK(Parsed("a: b\n...\n")["a"].scalar == "b");
   CHECK(Parsed("a: b")["a"].scalar == "b");
