@@ -138,7 +138,7 @@ inline void run_void(void* instance, Call&& hook) noexcept {
   }
 }
 
-template <class P, class... Arguments>
+template <class P>
 std::unique_ptr<P> construct(const cleat_create& info) {
   const Config config(info.config);
   if constexpr (std::is_constructible_v<P, Config>) {

@@ -105,6 +105,10 @@ class Endpoints {
 // The base class. One object for each instance; made and destroyed on the control thread, its hooks run on all workers.
 class Plugin {
  public:
+  // Unqualified in hooks.
+  static constexpr Verdict kContinue = Verdict::kContinue, kReplied = Verdict::kReplied, kSuspend = Verdict::kSuspend, kFail = Verdict::kFail,
+                           kUnsubscribe = Verdict::kUnsubscribe;
+
   Plugin(const Plugin&) = delete;
   Plugin& operator=(const Plugin&) = delete;
 
