@@ -71,15 +71,17 @@ void Reactor::run() {
     }
     wheel_.advance(now_ms());
     if (!deferred_.empty()) run_deferred();
-    if (!retired_.empty()) {
-      for (std::size_t i = 0; i < retired_.size(); ++i) {
-        const Task destroy = std::move(retired_[i]);
-        destroy();
-      }
-      retired_.clear();
-      if (!deferred_.empty()) run_deferred();
-    }
+    if (!retired_.empty()) run_retired();
   }
+}
+
+void Reactor::run_retired() {
+  for (std::size_t i = 0; i < retired_.size(); ++i) {
+    const Task destroy = std::move(retired_[i]);
+    destroy();
+  }
+  retired_.clear();
+  if (!deferred_.empty()) run_deferred();
 }
 
 bool Reactor::post(Task task) {

@@ -8,7 +8,6 @@
 #include <sys/epoll.h>
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <vector>
@@ -47,6 +46,7 @@ class Reactor {
   void run_deferred();
   // Runs `destroy` when no callback of this turn can still see the object.
   void retire(Task destroy) { retired_.push_back(std::move(destroy)); }
+  void run_retired();
 
   // [any thread] False when the queue is full.
   bool post(Task task);

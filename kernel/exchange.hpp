@@ -1,0 +1,255 @@
+// Exchange: one request and its response, from head to on_end. This is the spine: every branch of an exchange's life stands
+// in exchange.cpp's `advance`. It owns the arena, both heads and the cursor through the plugins' hooks. It belongs to one
+// worker and never moves. Objects are recycled: `handle` names one life.
+//
+//   kRequest → kRoute → kGather → kAttempt → kConnect → kAwait → kAttemptEnd → kResponse → kStream → kDone
+//                 └→ kHandle ──────────────────────────────────────────────────┘
+//   kReply (a reply made here) → kResponse;   kStream → kTunnel after 101 and CONNECT;   kAttemptEnd → kBackoff → kAttempt
+//
+// Invariants: on_end is called exactly once; nothing is sent downstream before kStream but 1xx; at most one hook of the exchange
+// runs at a time; what a host call asks for takes effect after the hook that asked has returned.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "kernel/base/arena.hpp"
+#include "kernel/base/buffer.hpp"
+#include "kernel/base/timer_wheel.hpp"
+#include "kernel/body_pipe.hpp"
+#include "kernel/generation.hpp"
+#include "kernel/http/message.hpp"
+#include "kernel/http/parse.hpp"
+#include "kernel/http/write.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat {
+
+class Http1Server;
+namespace upstream {
+class Client;
+class Pool;
+}  // namespace upstream
+
+enum class Stage : std::uint8_t {
+  kIdle, kRequest, kRoute, kGather, kHandle, kAttempt, kConnect, kAwait, kAttemptEnd, kBackoff, kReply, kResponse, kStream, kTunnel, kDone,
+};
+
+// What a hook's return, or a resumed ticket, did to the exchange.
+enum class Flow : std::uint8_t { kNext, kWait, kJump };
+
+// A suspended hook, one for the heads and one for each body.
+enum class Lane : std::uint8_t { kHead, kRequestBody, kResponseBody };
+
+class Exchange {
+ public:
+  static constexpr std::size_t kStateBytesMax = 4096;
+  static constexpr std::uint32_t kReroutesMax = 4;
+  static constexpr std::uint32_t kInformationalMax = 16;  // 1xx heads of one exchange
+  static constexpr std::uint32_t kTimersMax = 16;
+  static constexpr std::size_t kHandlerBytesMax = 64 * 1024;
+
+  Exchange(Worker& worker, std::uint32_t slot);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange();
+
+  // --- from downstream (Http1Server) ---
+  void begin(Http1Server& server, const Listener& listener, std::string_view received);  // head bytes are in the arena, head parsed
+  void begin_refused(Http1Server& server, const Listener& listener, http::ParseError error);
+  bool request_wanted() const;                                 // may more of the request body come
+  void request_data(std::string_view data);
+  void request_end();                                          // trailers are in request_trailers
+  void request_broken(http::ParseError error);                 // framing error, or status 0: the peer went away in the middle
+  void downstream_gone();                                      // the connection is unusable
+  void downstream_writable();                                  // everything handed over has been sent
+
+  // --- from upstream (Client, Pool) ---
+  void attempt_connected(upstream::Client& client);
+  void attempt_failed(std::uint32_t how);                      // CLEAT_END_*
+  void response_informational();                               // a 1xx head is in `response`
+  void response_head_complete();
+  bool response_wanted() const;
+  void response_data(std::string_view data);
+  void response_end();
+  void response_broken();                                      // after the head
+  void upstream_writable();
+
+  // --- from hooks/ (host functions); all take effect after the running hook ---
+  void resume(Lane lane, std::uint64_t number, std::uint32_t verdict);
+  bool stage_reply(std::uint16_t status, http::Fields fields, std::string_view body, std::string_view reason);
+  void wake();                                                 // advance after the current callback
+
+  // Replies from the kernel itself.
+  void reply_locally(std::uint16_t status, std::string_view flag, std::string_view reason);
+
+  std::uint64_t handle() const { return make_handle(worker.index, HandleKind::kExchange, slot, generation); }
+  const Chain& chain() const { return listener->chain; }
+  std::uint64_t elapsed_us() const { return worker.reactor.now_us() - start_us; }
+  bool head_sent() const { return head_sent_; }
+
+  Worker& worker;
+  const std::uint32_t slot;
+  std::uint32_t generation = 1;
+  Stage stage = Stage::kIdle;
+
+  // --- the facts (attributes read them) ---
+  Http1Server* server = nullptr;
+  WorkerGeneration* home = nullptr;
+  const Listener* listener = nullptr;
+  const Route* route = nullptr;
+  std::uint32_t route_position = 0;
+  Cluster* cluster = nullptr;
+  Endpoint* endpoint = nullptr;
+  std::uint32_t endpoint_index = 0;
+  upstream::Client* client = nullptr;
+  Arena arena;
+  http::RequestHead request;
+  http::ResponseHead response;
+  http::Fields request_trailers, response_trailers;
+  std::string_view original_target, original_authority, request_id;
+  std::string_view reply_flag, reply_reason;
+  const hooks::Instance* reply_by = nullptr;                   // nullptr and a flag: the kernel
+  std::uint64_t start_us = 0, start_unix_us = 0;               // of the first byte
+  std::uint64_t request_end_us = 0, upstream_start_us = 0, upstream_head_us = 0;  // monotonic; 0 = not yet
+  std::uint64_t request_bytes = 0, response_bytes = 0, request_head_bytes = 0;
+  std::uint32_t attempt = 0;
+  bool complete = false;                                       // the response was sent to its end
+  bool request_known = false;                                  // on_request may see it: the head was not refused
+
+  // --- plugins' things ---
+  struct Slot {                                                // by chain position; the last: a handler outside the chain
+    void* state;
+    std::uint32_t state_bytes;
+  };
+  Slot* slots = nullptr;                                       // chain + 1, made at the first exchange_state
+  std::uint64_t unsubscribed = 0;                              // by chain position
+  std::uint64_t response_hidden = 0;                           // positions that do not see the response (inside a replier)
+  struct Metadata {
+    std::uint32_t key;
+    std::uint32_t type;
+    std::string_view text;
+    std::int64_t integer;
+    double number;
+    Metadata* next;
+  };
+  Metadata* metadata = nullptr;
+  std::size_t metadata_bytes = 0;
+  std::uint32_t timers = 0;                                    // armed plugin timers of this exchange
+  std::uint32_t timer_list = 0;                                // PluginTimers' list head (index + 1)
+
+  // --- staged by host calls ---
+  bool reply_staged = false;
+  bool reset_asked = false;
+  bool reroute_asked = false;
+  bool retry_asked = false, retry_other = false;
+  std::uint64_t retry_delay_ms = 0;
+  std::uint64_t attempt_timeout_ms = 0;
+  std::uint64_t keep_max = 0;                                  // replay: most bytes of the request body to keep
+  std::array<std::uint64_t, 3> suspended{};                    // ticket number by lane; 0 = not suspended
+  bool suspend_asked = false;                                  // in the running hook
+  Lane lane_of_call = Lane::kHead;
+
+  BodyPipe request_pipe, response_pipe;
+
+  // --- the handler's answer (cleat.handler/1) ---
+  bool handler_started = false, handler_finished = false, handler_aborted = false, handler_short = false;
+  bool handler_ended = false;                                  // on_handle_end was called
+  bool handler_active = false;                                 // on_handle was called
+  Buffer handler_out;
+
+  std::uint64_t tried = 0;                                     // endpoints (index < 64) that a retry wants to leave out
+  std::uint32_t end_how = 0;                                   // of the latest attempt, CLEAT_END_*
+  bool can_retry() const;
+  bool attempt_unsent() const;                                 // no byte of this attempt reached an endpoint
+
+ private:
+  friend class BodyPipe;
+  friend class Worker;
+  void start_life(Http1Server& server_, const Listener& listener_);
+  void reset_life();
+  void enter(Stage next) {
+    stage = next;
+    cursor_ = 0;
+  }
+
+  // The spine (exchange.cpp).
+  void advance();
+  Flow step();
+  Flow pass(hooks::Hook hook);
+  Flow judge(hooks::Instance& instance, std::uint8_t position, std::uint32_t verdict, Lane lane, hooks::Hook hook);
+  std::uint64_t hidden(hooks::Hook hook) const;
+  void hide_inside(std::uint8_t position);
+  Flow take_staged_reply(hooks::Instance& instance, std::uint8_t position);
+  void drop_ticket(std::size_t lane);
+  Flow choose_route();
+  Flow after_route();
+  Flow start_response();
+  void send_head();
+  void sink_response(std::string_view data, bool end);  // from response_pipe
+  void end_response_body();
+  void fail_exchange();                                 // cut downstream off
+  void finish();
+  void arm_deadline();
+  void on_deadline();
+  bool moving_body() const;
+  void touch() { progress_ms_ = worker.reactor.now_ms(); }
+  void count_bite(std::string_view limit);
+
+  // Towards upstream (exchange_upstream.cpp).
+  upstream::Pool& pool();
+  bool has_request_body() const;
+  Flow start_attempt();
+  void start_sending();
+  void put_upstream(std::string_view data);
+  void end_request_upstream();
+  void sink_request(std::string_view data, bool end);   // from request_pipe
+  void after_data();
+  void flush_both();
+  void send_continue();
+  bool upgrading() const;
+  void end_attempt_as(std::uint32_t how);
+  Flow end_attempt();
+  void drop_client();
+  void release_upstream(bool reusable);
+  void open_tunnel();
+  void end_tunnel_if_closed();
+
+  // The plugin as the origin (exchange_handler.cpp).
+  Flow start_handler();
+  void take_handler_reply();
+  void handler_failed();
+  void handler_body(std::string_view data, bool end);
+  void pump_handler();
+
+  std::uint8_t cursor_ = 0;                             // into the positions of the stage's hook
+  bool advancing_ = false, again_ = false, woken_ = false;
+  bool head_sent_ = false, response_done_ = false;
+  bool local_ = false;                                  // the body is local_body_
+  bool upstream_done_ = false;                          // the client was given back
+  bool replaying_ = false, replayed_stale_ = false, force_fresh_ = false;
+  bool request_sent_ = false;                           // the whole request is handed to the client
+  bool kept_ = true;                                    // held_ has all of the body that was sent so far
+  bool gathered_ = false;                               // held_ is the whole body, as WHOLE subscribers left it
+  bool handler_wait_ = false;                           // on_handle_body said SUSPEND
+  bool handler_told_end_ = false;
+  bool close_after_ = false, continue_sent_ = false;
+  bool tunnel_up_closed_ = false, tunnel_down_closed_ = false;
+  http::Body down_framing_ = http::Body::kNone, up_framing_ = http::Body::kNone;
+  std::uint32_t reroutes_ = 0, informational_ = 0;
+  // Milliseconds of the worker's clock; 0 = none.
+  std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, backoff_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;
+  http::ResponseHead staged_response_;
+  std::string_view staged_body_, staged_reason_;
+  std::string_view local_body_;
+  Buffer held_;                                         // the request body, kept for another attempt or gathered
+  std::string_view handler_piece_;
+  Deadline deadline_;
+
+ public:
+  std::string_view handler_piece() const { return handler_piece_; }
+  void set_local_body(std::string_view body) { local_body_ = body; }
+};
+
+}  // namespace cleat

@@ -1,0 +1,103 @@
+// The exchange with a plugin as its origin (cleat.handler/1). The order of things stands in exchange.cpp.
+#include "kernel/accept/http1_server.hpp"
+#include "kernel/exchange.hpp"
+#include "kernel/hooks/exchange_hooks.hpp"
+
+namespace cleat {
+
+Flow Exchange::start_handler() {
+  handler_active = true;
+  lane_of_call = Lane::kHead;
+  const std::uint32_t verdict = hooks::call_handle(*this);
+  if (suspend_asked) {
+    suspend_asked = false;
+    if (verdict == hooks::kSuspend) {
+      const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
+      suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+      return Flow::kWait;
+    }
+    drop_ticket(0);
+  }
+  if (reset_asked) return Flow::kJump;
+  if (verdict == hooks::kReplied && reply_staged) {
+    take_handler_reply();
+    return Flow::kJump;
+  }
+  if (verdict != hooks::kContinue) {
+    if (verdict != hooks::kFail) hooks::count_exchange_failure(*this, *route->handler, hooks::Hook::kHandle, "answered what a handler may not");
+    handler_failed();
+    return Flow::kJump;
+  }
+  reply_staged = false;
+  enter(Stage::kAwait);
+  if (request.expect_continue && !gathered_ && !continue_sent_) send_continue();
+  if (gathered_) {
+    handler_body(held_.view(), true);
+  } else if (!has_request_body()) {
+    handler_body({}, true);
+  }
+  return Flow::kJump;
+}
+
+// A reply of the origin itself: for the plugins of the chain it is a response like any other.
+void Exchange::take_handler_reply() {
+  reply_staged = false;
+  response = staged_response_;
+  local_body_ = staged_body_;
+  local_ = true;
+  reply_reason = staged_reason_;
+  upstream_head_us = worker.reactor.now_us();
+  enter(Stage::kResponse);
+}
+
+void Exchange::handler_failed() { reply_locally(500, "plugin_failed", arena.copy(route->handler->name)); }
+
+void Exchange::handler_body(std::string_view data, bool end) {
+  if (handler_told_end_ || (data.empty() && !end)) return;
+  handler_told_end_ = end;
+  handler_piece_ = data;
+  lane_of_call = Lane::kRequestBody;
+  const std::uint32_t verdict = hooks::call_handle_body(*this, end);
+  handler_piece_ = {};
+  if (suspend_asked) {
+    suspend_asked = false;
+    if (verdict == hooks::kSuspend) {
+      handler_wait_ = true;
+      const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
+      suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+      return;
+    }
+    drop_ticket(1);
+  }
+  if (verdict == hooks::kReplied && reply_staged && !handler_started) {
+    take_handler_reply();
+    again_ = true;
+  } else if (verdict != hooks::kContinue) {
+    handler_failed();
+    again_ = true;
+  }
+  reply_staged = false;
+}
+
+void Exchange::pump_handler() {
+  if (handler_aborted) {
+    reply_flag = "handler_aborted";
+    fail_exchange();
+    return;
+  }
+  while (stage == Stage::kStream && !response_done_ && response_wanted() && !local_) {
+    if (!handler_out.empty() || handler_finished) {
+      Buffer piece = std::move(handler_out);
+      response_pipe.push(piece.view(), handler_finished);
+      piece.clear();
+      if (handler_out.empty()) handler_out = std::move(piece);  // its memory serves again
+      server->flush();
+      continue;
+    }
+    if (!handler_short) break;
+    handler_short = false;
+    hooks::call_writable(*this);
+  }
+}
+
+}  // namespace cleat

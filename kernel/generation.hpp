@@ -1,0 +1,131 @@
+// Generation: one immutable set of listeners, routes, clusters and plugin instances, made from one Model on the control thread
+// and shared by all workers. What a worker changes (pools, counters, round robin) is its own: WorkerGeneration in worker.hpp.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel/base/metrics.hpp"
+#include "kernel/base/socket.hpp"
+#include "kernel/config/model.hpp"
+#include "kernel/hooks/instance.hpp"
+#include "kernel/http/parse.hpp"
+#include "kernel/route/router.hpp"
+
+namespace cleat {
+
+inline constexpr std::size_t kChainMax = 62;  // instances of a listener; one bit each in an exchange's masks, one more for a handler
+
+// A listener's plugins, outermost first, and for each hook the positions that have it, in calling order.
+struct Chain {
+  std::vector<hooks::Instance*> instances;
+  std::array<std::vector<std::uint8_t>, hooks::kHooks> positions;
+  const std::vector<std::uint8_t>& of(hooks::Hook hook) const { return positions[static_cast<std::size_t>(hook)]; }
+};
+
+struct Endpoint {
+  Address address;
+  std::string text;
+  std::uint32_t weight = 1;
+  std::atomic<bool> healthy{true};
+  std::vector<std::atomic<std::uint32_t>> in_flight;  // by worker; written by that worker only
+};
+
+struct Cluster {
+  const config::Cluster* config = nullptr;
+  std::uint32_t index = 0;
+  bool equal_weights = true;
+  std::vector<std::unique_ptr<Endpoint>> endpoints;
+  hooks::Instance* balancer = nullptr;
+  void* balancer_state = nullptr;
+  std::uint64_t handle = 0;  // names the set in cleat.balancer/1
+  std::vector<cleat_endpoint> shown_endpoints;  // what the balancer sees, for as long as the cluster lives
+  cleat_endpoint_set shown{};
+  metrics::SeriesId attempts = 0, connect_failures = 0, overflows = 0, connections = 0;
+  Cluster() = default;
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  bool take_handle();        // once the endpoints are there; false when 1,048,576 clusters live, of all generations
+  ~Cluster();
+};
+
+struct Route {
+  const config::Route* config = nullptr;
+  struct Target {
+    Cluster* cluster;
+    std::uint32_t until;  // cumulated weight
+  };
+  std::vector<Target> targets;
+  hooks::Instance* handler = nullptr;
+  std::uint32_t handler_position = 0;       // in the chain, or the chain's size
+  std::uint64_t timeout_ms = 0;
+  std::vector<void*> plugin_configs;        // by chain position (the last for a handler outside it); empty if none
+};
+
+struct Listener {
+  const config::Listener* config = nullptr;
+  std::uint32_t index = 0;
+  Address address;
+  Chain chain;
+  std::unique_ptr<route::Router> router;
+  std::vector<Route> routes;
+  http::HeadLimits limits;
+  metrics::SeriesId requests = 0, connections = 0, active = 0;
+  std::array<metrics::SeriesId, 6> responses{};  // by status / 100
+  // Connections that are open now, of all workers; shared by the listener's acceptors, which may outlive this generation.
+  std::shared_ptr<std::atomic<std::uint64_t>> open_connections = std::make_shared<std::atomic<std::uint64_t>>(0);
+  metrics::SeriesId bite(std::string_view limit) const;  // cleat_limit_hits_total{listener, limit}; [any] takes a lock
+  Listener() = default;
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener();
+};
+
+struct Generation {
+  std::uint64_t id = 0;
+  config::Document document;
+  config::Model model;
+  std::uint32_t workers = 1;
+  std::vector<std::unique_ptr<hooks::Instance>> instances;
+  std::vector<std::unique_ptr<Cluster>> clusters;
+  std::vector<std::unique_ptr<Listener>> listeners;
+  std::unordered_map<std::string_view, hooks::Instance*> instance_names;  // views into the model
+  std::unordered_map<std::string_view, Cluster*> cluster_names;
+  hooks::Instance* instance(std::string_view name) const;
+  Cluster* cluster(std::string_view name) const;
+  Generation() = default;
+  Generation(const Generation&) = delete;
+  Generation& operator=(const Generation&) = delete;
+  ~Generation();  // [control] routes' configs and balancers' states, then the instances, the last made first
+};
+
+// [control] nullptr with diagnostics on failure: nothing is left behind.
+std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
+                                             config::Diagnostics& diagnostics);
+
+// [any] The set a cleat.balancer/1 handle names, or nullptr. No lock. The pointer holds while its generation does: in a hook of an
+// exchange of that generation, on the control thread. Every other caller pins.
+Cluster* find_cluster(std::uint64_t handle);
+
+// [any] Keeps the cluster from going away, for a call that came from a plugin's own thread. Short: ~Cluster waits for it.
+class ClusterPin {
+ public:
+  explicit ClusterPin(std::uint64_t handle);
+  ClusterPin(const ClusterPin&) = delete;
+  ClusterPin& operator=(const ClusterPin&) = delete;
+  ~ClusterPin();
+  explicit operator bool() const { return cluster_ != nullptr; }
+  Cluster* operator->() const { return cluster_; }
+
+ private:
+  Cluster* cluster_ = nullptr;
+  std::uint64_t handle_ = 0;
+};
+
+}  // namespace cleat

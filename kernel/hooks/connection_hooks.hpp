@@ -1,0 +1,21 @@
+// The hooks of a downstream connection, called for Http1Server so that accept/ knows nothing of the ABI. Worker threads.
+#pragma once
+
+#include <cstdint>
+
+namespace cleat {
+class Http1Server;
+class Worker;
+}  // namespace cleat
+
+namespace cleat::hooks {
+
+class Instance;
+
+enum class ConnectionAnswer : std::uint8_t { kGoOn, kClose, kSuspend };
+ConnectionAnswer call_on_connection(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position);
+void call_on_connection_end(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position);
+bool connection_goes_on(std::uint32_t verdict, bool fail_open);  // what a resumed on_connection answered
+void cancel_connection_timers(Worker& worker, Http1Server& connection);
+
+}  // namespace cleat::hooks

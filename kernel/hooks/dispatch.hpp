@@ -1,0 +1,78 @@
+// The dispatch site: every call of a worker into a plugin goes through here. It stamps the worker with instance, hook and
+// exchange before the call and restores the stamp after, counts the call and its failures, takes the time of one call in 64, and
+// turns exceptions and numbers that are no verdicts into CLEAT_FAIL. Worker threads; nothing here allocates unless a call fails.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+
+#include "kernel/hooks/instance.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat::hooks {
+
+inline constexpr std::uint64_t kSampleEvery = 64;  // a power of two
+
+// The slow half: counts the failure, and says it in the log, blamed on the plugin (bounded there).
+void report_exception(Worker& worker, Instance& instance, Hook hook, const char* what);
+void report_failure(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict);
+// A failure found after the return, such as REPLIED without a reply.
+void count_failure(Worker& worker, Instance& instance, Hook hook, const char* what);
+std::uint64_t sample_begin();
+void sample_end(HookCounters& counters, std::uint64_t begin);
+
+namespace detail {
+
+inline bool count_call(HookCounters& counters) {  // true: take this call's time. The shard has one writer: no read-modify-write.
+  std::atomic_ref<std::uint64_t> calls(counters.calls);
+  const std::uint64_t before = calls.load(std::memory_order_relaxed);
+  calls.store(before + 1, std::memory_order_relaxed);
+  return (before & (kSampleEvery - 1)) == 0;
+}
+
+}  // namespace detail
+
+// Calls a hook that returns a verdict. The answer is one of the five verdicts.
+template <class Call>
+inline std::uint32_t call_hook(Worker& worker, Instance& instance, Hook hook, Exchange* exchange, std::uint8_t position, Call&& call) {
+  HookCounters& counters = instance.counters(worker.index, hook);
+  const bool sampled = detail::count_call(counters);
+  const CallStamp outer = worker.stamp;
+  worker.stamp = {&instance, hook, exchange, position};
+  const std::uint64_t begin = sampled ? sample_begin() : 0;
+  std::uint32_t verdict;
+  try {
+    verdict = call();
+    if (verdict > CLEAT_UNSUBSCRIBE || verdict == CLEAT_FAIL) [[unlikely]] {
+      report_failure(worker, instance, hook, verdict);
+      verdict = CLEAT_FAIL;
+    }
+  } catch (const std::exception& error) {
+    report_exception(worker, instance, hook, error.what());
+    verdict = CLEAT_FAIL;
+  } catch (...) {
+    report_exception(worker, instance, hook, "an exception of unknown type");
+    verdict = CLEAT_FAIL;
+  }
+  if (sampled) sample_end(counters, begin);
+  worker.stamp = outer;
+  return verdict;
+}
+
+// Calls what returns nothing: on_end, timers, posted callbacks.
+template <class Call>
+inline void call_callback(Worker& worker, Instance& instance, Hook hook, Exchange* exchange, std::uint8_t position, Call&& call) {
+  call_hook(worker, instance, hook, exchange, position, [&]() -> std::uint32_t {
+    call();
+    return CLEAT_CONTINUE;
+  });
+}
+
+// The same outside the chain's hooks: the position is found in the exchange's chain.
+template <class Call>
+inline void call_callback(Worker& worker, Instance& instance, Hook hook, Exchange* exchange, Call&& call) {
+  call_callback(worker, instance, hook, exchange, std::uint8_t{255}, static_cast<Call&&>(call));
+}
+
+}  // namespace cleat::hooks

@@ -1,0 +1,192 @@
+#include "kernel/worker.hpp"
+
+#include <sys/random.h>
+
+#include "kernel/accept/acceptor.hpp"
+#include "kernel/accept/http1_server.hpp"
+#include "kernel/exchange.hpp"
+#include "kernel/hooks/dispatch.hpp"
+#include "kernel/hooks/plugin_timers.hpp"
+#include "kernel/upstream/pool.hpp"
+
+namespace cleat {
+namespace {
+
+thread_local Worker* this_worker = nullptr;
+std::vector<Worker*> all_workers;
+
+}  // namespace
+
+Worker* Worker::current() { return this_worker; }
+Worker* worker_at(std::uint32_t index) { return index < all_workers.size() ? all_workers[index] : nullptr; }
+void set_workers(std::vector<Worker*> workers) { all_workers = std::move(workers); }
+
+WorkerGeneration::WorkerGeneration(std::shared_ptr<Generation> shared) : generation(std::move(shared)) {}
+WorkerGeneration::~WorkerGeneration() = default;
+
+Worker::Worker(std::uint32_t index_) : index(index_), scratch(new char[2 * kScratchBytes]), plugin_timers(std::make_unique<PluginTimers>(*this)) {
+  if (getrandom(random_, sizeof random_, 0) != sizeof random_) random_[0] = unix_us() | 1;
+  random_[0] |= 1;  // never all zero
+}
+
+Worker::~Worker() = default;
+
+std::uint64_t Worker::random() {  // xoroshiro128+ (Blackman, Vigna)
+  const std::uint64_t a = random_[0];
+  std::uint64_t b = random_[1];
+  const std::uint64_t result = a + b;
+  b ^= a;
+  random_[0] = (a << 24 | a >> 40) ^ b ^ (b << 16);
+  random_[1] = b << 37 | b >> 27;
+  return result;
+}
+
+void Worker::adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets) {
+  current_generation = std::make_unique<WorkerGeneration>(std::move(generation));
+  Generation& shared = *current_generation->generation;
+  for (const auto& cluster : shared.clusters) current_generation->pools.push_back(std::make_unique<upstream::Pool>(*this, *cluster));
+  for (std::uint32_t i = 0; i < sockets.size(); ++i) {
+    acceptors.push_back(std::make_unique<Acceptor>(*this, i, std::move(sockets[i])));
+  }
+}
+
+void Worker::run() {
+  this_worker = this;
+  metrics::set_thread_shard(index);
+  const auto& instances = current_generation->generation->instances;
+  for (const auto& instance : instances) {
+    if (instance->table.worker_start == nullptr) continue;
+    hooks::call_hook(*this, *instance, hooks::Hook::kWorkerStart, nullptr, 255, [&]() -> std::uint32_t {
+      return instance->table.worker_start(instance->self, index) == CLEAT_OK ? CLEAT_CONTINUE : CLEAT_FAIL;
+    });
+  }
+  reactor.run();
+  for (const auto& instance : instances) {
+    plugin_timers->cancel_all(instance->handle);
+    if (instance->table.worker_stop == nullptr) continue;
+    hooks::call_callback(*this, *instance, hooks::Hook::kWorkerStop, nullptr, 255, [&] { instance->table.worker_stop(instance->self, index); });
+  }
+  acceptors.clear();
+  current_generation->pools.clear();
+  reactor.run_deferred();
+  reactor.run_retired();
+  current_generation.reset();
+  this_worker = nullptr;
+}
+
+// --- the end ---
+
+void Worker::drain(std::function<void()> drained) {
+  draining = true;
+  drained_ = std::move(drained);
+  for (const auto& acceptor : acceptors) acceptor->stop();
+  for (const auto& pool : current_generation->pools) pool->close_idle();
+  for (Http1Server* connection = connections; connection != nullptr;) {
+    Http1Server* const next = connection->next;
+    connection->drain();
+    connection = next;
+  }
+  end_drain_if_idle();
+}
+
+void Worker::cut() {
+  while (connections != nullptr) {
+    Http1Server* const connection = connections;
+    connection->cut(true);
+    reactor.run_deferred();
+    if (connections == connection) connection->cut(true);
+  }
+}
+
+void Worker::stop() { reactor.stop(); }
+
+void Worker::end_drain_if_idle() {
+  if (!draining || connection_count != 0 || !drained_) return;
+  const std::function<void()> tell = std::move(drained_);
+  drained_ = nullptr;
+  tell();
+}
+
+void Worker::connection_closed(Http1Server& connection) {
+  if (connection.before != nullptr) {
+    connection.before->next = connection.next;
+  } else {
+    connections = connection.next;
+  }
+  if (connection.next != nullptr) connection.next->before = connection.before;
+  --connection_count;
+  reactor.retire([gone = &connection] { delete gone; });
+  end_drain_if_idle();
+}
+
+// --- objects that handles name ---
+
+Exchange* Worker::new_exchange() {
+  if (!free_exchanges_.empty()) {
+    Exchange* const exchange = exchanges_[free_exchanges_.back()].get();
+    free_exchanges_.pop_back();
+    return exchange;
+  }
+  if (exchanges_.size() >= kExchangesMax) return nullptr;
+  exchanges_.push_back(std::make_unique<Exchange>(*this, static_cast<std::uint32_t>(exchanges_.size())));
+  return exchanges_.back().get();
+}
+
+void Worker::free_exchange(Exchange* exchange) {
+  exchange->reset_life();
+  free_exchanges_.push_back(exchange->slot);
+}
+
+Exchange* Worker::find_exchange(std::uint64_t handle) {
+  const std::uint32_t slot = handle_slot(handle);
+  if (slot >= exchanges_.size()) return nullptr;
+  Exchange* const exchange = exchanges_[slot].get();
+  return exchange->generation == handle_generation(handle) && exchange->stage != Stage::kIdle ? exchange : nullptr;
+}
+
+std::uint64_t Worker::name_connection(Http1Server* connection) {
+  std::uint32_t slot;
+  if (!free_connection_slots_.empty()) {
+    slot = free_connection_slots_.back();
+    free_connection_slots_.pop_back();
+  } else {
+    if (connection_slots_.size() >= 1U << 22) return 0;
+    slot = static_cast<std::uint32_t>(connection_slots_.size());
+    connection_slots_.emplace_back();
+  }
+  connection_slots_[slot].connection = connection;
+  return make_handle(index, HandleKind::kConnection, slot, ++connection_slots_[slot].generation);
+}
+
+void Worker::forget_connection(std::uint64_t handle) {
+  const std::uint32_t slot = handle_slot(handle);
+  connection_slots_[slot].connection = nullptr;
+  free_connection_slots_.push_back(slot);
+}
+
+Http1Server* Worker::find_connection(std::uint64_t handle) {
+  const std::uint32_t slot = handle_slot(handle);
+  if (slot >= connection_slots_.size() || connection_slots_[slot].generation != handle_generation(handle)) return nullptr;
+  return connection_slots_[slot].connection;
+}
+
+// --- memory ---
+
+Buffer Worker::take_buffer() {
+  if (buffers_.empty()) {
+    Buffer fresh;
+    fresh.reserve(2048);
+    return fresh;
+  }
+  Buffer buffer = std::move(buffers_.back());
+  buffers_.pop_back();
+  return buffer;
+}
+
+void Worker::give_buffer(Buffer buffer) {
+  if (buffer.capacity() == 0 || buffer.capacity() > kScratchBytes || buffers_.size() >= kBuffersKept) return;
+  buffer.clear();
+  buffers_.push_back(std::move(buffer));
+}
+
+}  // namespace cleat

@@ -1,0 +1,123 @@
+// Worker: one thread with everything it needs to move exchanges from start to end: its loop, acceptors, upstream pools, memory.
+// Nothing here is shared but the immutable Generation. All members are for the worker's own thread, but for `post`.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/base/arena.hpp"
+#include "kernel/base/buffer.hpp"
+#include "kernel/base/reactor.hpp"
+#include "kernel/generation.hpp"
+
+namespace cleat {
+
+class Acceptor;
+class Exchange;
+class Http1Server;
+class PluginTimers;
+namespace upstream {
+class Pool;
+}
+
+// One worker's half of a generation. Retired when it is no longer current and nothing uses it.
+struct WorkerGeneration {
+  explicit WorkerGeneration(std::shared_ptr<Generation> shared);
+  ~WorkerGeneration();
+  std::shared_ptr<Generation> generation;
+  std::vector<std::unique_ptr<upstream::Pool>> pools;  // by cluster index
+  std::uint64_t users = 0;                             // exchanges and connections
+};
+
+// What the worker is calling just now: the stamp that crash reports, watchdogs and host calls read.
+struct CallStamp {
+  hooks::Instance* instance = nullptr;
+  hooks::Hook hook = hooks::Hook::kNone;
+  Exchange* exchange = nullptr;
+  std::uint8_t position = 0;  // in the chain, of exchange hooks
+};
+
+class Worker {
+ public:
+  static constexpr std::size_t kScratchBytes = 64 * 1024;
+  static constexpr std::size_t kBuffersKept = 256;
+  static constexpr std::uint32_t kIndexMax = 255;
+
+  explicit Worker(std::uint32_t index);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void run();  // the thread's body: worker_start of the instances, the loop, worker_stop
+  // The worker of this thread, or nullptr.
+  static Worker* current();
+
+  // [any] False when the queue is full.
+  bool post(Reactor::Task task) { return reactor.post(std::move(task)); }
+
+  // --- set before run() by the control thread, or on this thread by a posted task ---
+  void adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets);  // by listener index
+  void drain(std::function<void()> drained);  // stop accepting, close idle connections, no more keep-alive
+  void cut();                                 // close what is left
+  void stop();                                // end of run()
+
+  Exchange* new_exchange();                   // nullptr past kExchangesMax
+  void free_exchange(Exchange* exchange);
+  Exchange* find_exchange(std::uint64_t handle);
+  Http1Server* find_connection(std::uint64_t handle);
+  std::uint64_t name_connection(Http1Server* connection);  // 0 past the bound
+  void forget_connection(std::uint64_t handle);
+  void connection_closed(Http1Server& connection);         // unlink, destroy, and tell a drain
+
+  Buffer take_buffer();
+  void give_buffer(Buffer buffer);
+
+  const std::uint32_t index;
+  Reactor reactor;
+  BlockPool blocks;
+  std::unique_ptr<char[]> scratch;
+  CallStamp stamp;
+  bool draining = false;
+  std::unique_ptr<WorkerGeneration> current_generation;
+  std::vector<std::unique_ptr<Acceptor>> acceptors;
+  std::unique_ptr<PluginTimers> plugin_timers;
+  Http1Server* connections = nullptr;  // intrusive list
+  std::uint64_t connection_count = 0;
+  std::uint64_t random();              // not for secrets
+  std::uint64_t next_ticket() { return ++ticket_; }
+
+ private:
+  void end_drain_if_idle();
+  static constexpr std::uint32_t kExchangesMax = 1U << 20;
+  std::vector<std::unique_ptr<Exchange>> exchanges_;
+  std::vector<std::uint32_t> free_exchanges_;
+  struct ConnectionSlot {
+    Http1Server* connection = nullptr;
+    std::uint32_t generation = 0;
+  };
+  std::vector<ConnectionSlot> connection_slots_;
+  std::vector<std::uint32_t> free_connection_slots_;
+  std::vector<Buffer> buffers_;
+  std::function<void()> drained_;
+  std::uint64_t random_[2];
+  std::uint64_t ticket_ = 0;
+};
+
+// Handles of the ABI: worker (8 bits) | kind (2) | slot (22) | generation (32). Tickets: worker (8) | kind (2) | slot (22) | number (32).
+enum class HandleKind : std::uint64_t { kExchange = 1, kConnection = 2, kTimer = 3 };
+constexpr std::uint64_t make_handle(std::uint32_t worker, HandleKind kind, std::uint32_t slot, std::uint32_t generation) {
+  return static_cast<std::uint64_t>(worker) << 56 | static_cast<std::uint64_t>(kind) << 54 | static_cast<std::uint64_t>(slot & 0x3fffff) << 32 |
+         generation;
+}
+constexpr std::uint32_t handle_worker(std::uint64_t h) { return static_cast<std::uint32_t>(h >> 56); }
+constexpr HandleKind handle_kind(std::uint64_t h) { return static_cast<HandleKind>(h >> 54 & 3); }
+constexpr std::uint32_t handle_slot(std::uint64_t h) { return static_cast<std::uint32_t>(h >> 32 & 0x3fffff); }
+constexpr std::uint32_t handle_generation(std::uint64_t h) { return static_cast<std::uint32_t>(h); }
+
+// All workers of the process, by index; set once by the server before any thread starts. [any]
+Worker* worker_at(std::uint32_t index);
+void set_workers(std::vector<Worker*> workers);
+
+}  // namespace cleat
