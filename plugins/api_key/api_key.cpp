@@ -104,7 +104,7 @@ class ApiKey : public cleat::Plugin {
   // One worker's own: nothing here is touched by another thread but `version`.
   struct alignas(64) Slot {
     SharedTable table;
-    std::unique_ptr<EVP_MD_CTX, FreeContext> context;
+    std::unique_ptr<EVP_MD_CTX, FreeContext> context;  // reused: OpenSSL 3's one-shot SHA256() costs three times as much
     std::atomic<std::uint64_t> version{0};  // of `table`; read by the control thread
   };
 
