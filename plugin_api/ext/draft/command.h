@@ -5,6 +5,7 @@
  * For: `cleat <word>` that belongs to a plugin's subject: key tools, converters, manifests. */
 #ifndef CLEAT_EXT_DRAFT_COMMAND_H
 #define CLEAT_EXT_DRAFT_COMMAND_H
+#include "../../types.h"
 
 #define CLEAT_EXT_COMMAND "cleat.command/1"
 

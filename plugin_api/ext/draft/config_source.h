@@ -6,6 +6,7 @@
  * For: xDS (what it acknowledges and refuses), service registries, Kubernetes. */
 #ifndef CLEAT_EXT_DRAFT_CONFIG_SOURCE_H
 #define CLEAT_EXT_DRAFT_CONFIG_SOURCE_H
+#include "../../types.h"
 
 #define CLEAT_EXT_CONFIG_SOURCE "cleat.config_source/1"
 

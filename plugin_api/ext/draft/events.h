@@ -8,6 +8,7 @@
  * For: caches that must be dropped, exporters, controllers. */
 #ifndef CLEAT_EXT_DRAFT_EVENTS_H
 #define CLEAT_EXT_DRAFT_EVENTS_H
+#include "../../types.h"
 
 #define CLEAT_EXT_EVENTS "cleat.events/1"
 

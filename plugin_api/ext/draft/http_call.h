@@ -6,6 +6,7 @@
  * For: external authorisation, JWKS, token exchange, rate limit services, exporters. */
 #ifndef CLEAT_EXT_DRAFT_HTTP_CALL_H
 #define CLEAT_EXT_DRAFT_HTTP_CALL_H
+#include "../../types.h"
 
 #define CLEAT_EXT_HTTP_CALL "cleat.http_call/1"
 

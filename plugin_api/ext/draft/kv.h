@@ -7,6 +7,7 @@
  * For: quotas, sessions, caches, deduplication. */
 #ifndef CLEAT_EXT_DRAFT_KV_H
 #define CLEAT_EXT_DRAFT_KV_H
+#include "../../types.h"
 
 #define CLEAT_EXT_KV "cleat.kv/1"
 

@@ -5,6 +5,7 @@
  * For: SPIFFE identities, certificates on demand, pinning. */
 #ifndef CLEAT_EXT_DRAFT_TLS_H
 #define CLEAT_EXT_DRAFT_TLS_H
+#include "../../types.h"
 
 #define CLEAT_EXT_TLS "cleat.tls/1"
 
