@@ -17,7 +17,9 @@ typedef struct cleat_host_post {
   uint32_t size;
   uint32_t reserved;
   /* [any] Runs fn on the worker of `owner`, an exchange or a connection. When CLEAT_OK is returned fn is called exactly once,
-   * never before this call has returned to a caller on that same thread. A queue holds 65,536: CLEAT_LIMIT over it. */
+   * never before this call has returned to a caller on that same thread, and after worker_start there. It is not called after
+   * the instance's worker_stop (control thread: destroy): what `user` points to is then destroy's to free. A queue holds
+   * 65,536: CLEAT_LIMIT over it. */
   cleat_status (*post)(cleat_instance self, uint64_t owner, cleat_post_fn fn, void *user);
   /* [any] The same for a worker by number, or CLEAT_POST_CONTROL; `owner` of the callback is the instance. */
   cleat_status (*post_worker)(cleat_instance self, uint32_t worker, cleat_post_fn fn, void *user);

@@ -1,0 +1,111 @@
+// The one host table of this process, and the functions of it that need no exchange. Every function of the table is here or in the
+// host_*.cpp file of its subject; none of them throws, none of them trusts what it is given.
+#include "kernel/control.hpp"
+#include "kernel/hooks/extensions.hpp"
+#include "kernel/hooks/host_exchange.hpp"
+#include "kernel/hooks/host_tables.hpp"
+
+#ifndef CLEAT_VERSION
+#define CLEAT_VERSION "0"
+#endif
+
+namespace cleat::hooks {
+namespace {
+
+struct Entry {
+  std::string_view id;
+  const void* table;
+};
+
+constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
+    {CLEAT_EXT_CONFIG, &kHostConfig},
+    {CLEAT_EXT_BODY, &kHostBody},
+    {CLEAT_EXT_ATTRIBUTES, &kHostAttributes},
+    {CLEAT_EXT_METADATA, &kHostMetadata},
+    {CLEAT_EXT_TIMER, &kHostTimer},
+    {CLEAT_EXT_POST, &kHostPost},
+    {CLEAT_EXT_METRICS, &kHostMetrics},
+    {CLEAT_EXT_BALANCER, &kHostBalancer},
+    {CLEAT_EXT_HANDLER, &kHostHandler},
+}};
+
+constexpr bool has_exactly_what_is_promised() {
+  for (std::size_t i = 0; i < kTables.size(); ++i) {
+    if (kTables[i].id != kHostExtensions[i]) return false;
+  }
+  return true;
+}
+static_assert(has_exactly_what_is_promised(), "in the order of kHostExtensions");
+
+const void* find(cleat_str id) {
+  if (bad(id)) return nullptr;
+  for (const Entry& entry : kTables) {
+    if (entry.id == to_view(id)) return entry.table;
+  }
+  return nullptr;
+}
+
+cleat_status log(cleat_instance self, std::uint32_t level, cleat_str text) {
+  return guarded([&] { return host_log(self, level, text); });
+}
+
+cleat_status set_error(cleat_str text) {
+  if (bad(text)) return fail_call(CLEAT_INVALID, "set_error: the text is NULL");
+  return set_call_error(to_view(text));
+}
+
+cleat_status worker_index(std::uint32_t* index) {
+  if (index == nullptr) return fail_call(CLEAT_INVALID, "worker_index: the output is NULL");
+  const Worker* const worker = Worker::current();
+  if (worker == nullptr) return fail_call(CLEAT_WRONG_THREAD, "this is not a worker's thread");
+  *index = worker->index;
+  return CLEAT_OK;
+}
+
+cleat_status complete(std::uint64_t completion) {
+  return guarded([&]() -> cleat_status {
+    return complete_from_plugin(completion) ? CLEAT_OK : fail_call(CLEAT_STALE, "complete: nothing waits for this");
+  });
+}
+
+constexpr std::string_view kName = "cleat";
+constexpr std::string_view kVersion = CLEAT_VERSION;
+
+constexpr cleat_host kHost = {
+    .size = sizeof(cleat_host),
+    .abi = CLEAT_ABI,
+    .name = {kName.data(), kName.size()},
+    .version = {kVersion.data(), kVersion.size()},
+    .find = find,
+    .log = log,
+    .error_text = error_text,
+    .set_error = set_error,
+    .worker_index = worker_index,
+    .header_get = header_get,
+    .header_count = header_count,
+    .header_at = header_at,
+    .header_set = header_set,
+    .header_add = header_add,
+    .header_remove = header_remove,
+    .field_get = field_get,
+    .field_set = field_set,
+    .status_get = status_get,
+    .status_set = status_set,
+    .exchange_state = exchange_state,
+    .route_config = route_config,
+    .reply = reply,
+    .reset = reset,
+    .reroute = reroute,
+    .cluster_set = cluster_set,
+    .attempt_timeout = attempt_timeout,
+    .retry = retry,
+    .suspend = suspend,
+    .resume = resume,
+    .complete = complete,
+};
+
+}  // namespace
+
+const cleat_host* host_table() { return &kHost; }
+
+}  // namespace cleat::hooks

@@ -1,0 +1,126 @@
+// cleat.attributes/1: reads off the exchange and its connection. An empty text is one that is not known.
+#include "kernel/accept/http1_server.hpp"
+#include "kernel/hooks/host_exchange.hpp"
+#include "kernel/hooks/host_tables.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+// A table of the numbers would be shorter by nothing: each is one line below.
+bool is_text(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_SOURCE_ADDRESS && attribute <= CLEAT_ATTR_ORIGINAL_HOST; }
+bool is_integer(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_START_UNIX_US && attribute <= CLEAT_ATTR_COMPLETE; }
+
+cleat_status not_known() { return fail_call(CLEAT_NOT_FOUND, "attribute: not known, or not yet"); }
+cleat_status not_of_this_type() { return fail_call(CLEAT_INVALID, "attribute: there is none of this number and type"); }
+cleat_status not_of_a_connection() { return fail_call(CLEAT_UNSUPPORTED, "attribute: only of an exchange"); }
+
+std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
+  switch (attribute) {
+    case CLEAT_ATTR_SOURCE_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->peer_text();
+    case CLEAT_ATTR_DESTINATION_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->local_text();
+    case CLEAT_ATTR_LISTENER: return x.listener->config->name;
+    case CLEAT_ATTR_PROTOCOL:
+      if (!x.request_known && x.request.method.empty()) return {};
+      return x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    case CLEAT_ATTR_ROUTE: return x.route == nullptr ? std::string_view{} : x.route->config->name;
+    case CLEAT_ATTR_CLUSTER: return x.cluster == nullptr ? std::string_view{} : x.cluster->config->name;
+    case CLEAT_ATTR_ENDPOINT: return x.endpoint == nullptr ? std::string_view{} : x.endpoint->text;
+    case CLEAT_ATTR_REQUEST_ID: return x.request_id;
+    case CLEAT_ATTR_REPLY_FLAG: return x.reply_flag;
+    case CLEAT_ATTR_REPLY_REASON: return x.reply_reason;
+    case CLEAT_ATTR_REPLY_BY:
+      if (x.reply_by != nullptr) return x.reply_by->name;
+      return x.reply_flag.empty() ? std::string_view{} : "kernel";
+    case CLEAT_ATTR_ORIGINAL_TARGET: return x.original_target;
+    case CLEAT_ATTR_ORIGINAL_HOST: return x.original_authority;
+    default: return {};
+  }
+}
+
+cleat_status answer(std::string_view text, cleat_str* value) {
+  if (text.empty()) return not_known();
+  *value = to_str(text);
+  return CLEAT_OK;
+}
+
+cleat_status answer(std::uint64_t number, std::int64_t* value) {
+  *value = static_cast<std::int64_t>(number);
+  return CLEAT_OK;
+}
+
+// A moment of the exchange, 0 where it has not come.
+cleat_status answer_since(const Exchange& x, std::uint64_t at_us, std::int64_t* value) {
+  if (at_us == 0) return not_known();
+  return answer(at_us > x.start_us ? at_us - x.start_us : 0, value);
+}
+
+cleat_status exchange_integer(const Exchange& x, std::uint32_t attribute, std::int64_t* value) {
+  switch (attribute) {
+    case CLEAT_ATTR_START_UNIX_US: return answer(x.start_unix_us, value);
+    case CLEAT_ATTR_REQUEST_END_US: return answer_since(x, x.request_end_us, value);
+    case CLEAT_ATTR_UPSTREAM_START_US: return answer_since(x, x.upstream_start_us, value);
+    case CLEAT_ATTR_UPSTREAM_HEAD_US: return answer_since(x, x.upstream_head_us, value);
+    case CLEAT_ATTR_DURATION_US: return answer(x.elapsed_us(), value);
+    case CLEAT_ATTR_REQUEST_BODY_BYTES: return answer(x.request_bytes, value);
+    case CLEAT_ATTR_RESPONSE_BODY_BYTES: return answer(x.response_bytes, value);
+    case CLEAT_ATTR_REQUEST_HEAD_BYTES: return answer(x.request_head_bytes, value);
+    case CLEAT_ATTR_RESPONSE_STATUS: return x.head_sent() ? answer(x.response.status, value) : not_known();
+    case CLEAT_ATTR_ATTEMPTS: return answer(x.attempt, value);
+    case CLEAT_ATTR_CONNECTION_ID: return x.server == nullptr ? not_known() : answer(x.server->id(), value);
+    case CLEAT_ATTR_CONNECTION_REQUESTS: return x.server == nullptr ? not_known() : answer(x.server->requests(), value);
+    case CLEAT_ATTR_GENERATION: return x.home == nullptr ? not_known() : answer(x.home->generation->id, value);
+    case CLEAT_ATTR_COMPLETE: return x.stage == Stage::kDone ? answer(std::uint64_t{x.complete}, value) : not_known();
+    default: return not_of_this_type();
+  }
+}
+
+cleat_status attributes_text(std::uint64_t subject, std::uint32_t attribute, cleat_str* value) {
+  if (value == nullptr) return fail_call(CLEAT_INVALID, "attribute: the output is NULL");
+  if (!is_text(attribute)) return not_of_this_type();
+  cleat_status status;
+  if (handle_kind(subject) != HandleKind::kConnection) {
+    const Exchange* const x = exchange_of(subject, status);
+    if (x == nullptr) return status;
+    return guarded([&] { return answer(exchange_text(*x, attribute), value); });
+  }
+  Http1Server* const connection = connection_of(subject, status);
+  if (connection == nullptr) return status;
+  return guarded([&]() -> cleat_status {
+    switch (attribute) {
+      case CLEAT_ATTR_SOURCE_ADDRESS: return answer(connection->peer_text(), value);
+      case CLEAT_ATTR_DESTINATION_ADDRESS: return answer(connection->local_text(), value);
+      case CLEAT_ATTR_LISTENER: return answer(connection->listener().config->name, value);
+      default: return not_of_a_connection();
+    }
+  });
+}
+
+cleat_status attributes_integer(std::uint64_t subject, std::uint32_t attribute, std::int64_t* value) {
+  if (value == nullptr) return fail_call(CLEAT_INVALID, "attribute: the output is NULL");
+  if (!is_integer(attribute)) return not_of_this_type();
+  cleat_status status;
+  if (handle_kind(subject) != HandleKind::kConnection) {
+    const Exchange* const x = exchange_of(subject, status);
+    return x == nullptr ? status : exchange_integer(*x, attribute, value);
+  }
+  const Http1Server* const connection = connection_of(subject, status);
+  if (connection == nullptr) return status;
+  switch (attribute) {
+    case CLEAT_ATTR_START_UNIX_US: return answer(connection->accepted_unix_us(), value);
+    case CLEAT_ATTR_CONNECTION_ID: return answer(connection->id(), value);
+    case CLEAT_ATTR_CONNECTION_REQUESTS: return answer(connection->requests(), value);
+    case CLEAT_ATTR_GENERATION: return answer(connection->generation(), value);
+    default: return not_of_a_connection();
+  }
+}
+
+}  // namespace
+
+const cleat_host_attributes kHostAttributes = {
+    .size = sizeof(cleat_host_attributes),
+    .reserved = 0,
+    .text = attributes_text,
+    .integer = attributes_integer,
+};
+
+}  // namespace cleat::hooks

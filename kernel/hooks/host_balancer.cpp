@@ -1,0 +1,66 @@
+// cleat.balancer/1, the host's half: what a policy may know and say about a cluster's endpoints. Any thread, so clusters are pinned.
+#include "kernel/hooks/host_exchange.hpp"
+#include "kernel/hooks/host_tables.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+template <class Use>
+cleat_status with_endpoint(std::uint64_t handle, std::uint64_t index, Use&& use) {
+  const ClusterPin cluster(handle);
+  if (!cluster) return fail_call(CLEAT_STALE, "balancer: the cluster is gone");
+  if (index >= cluster->endpoints.size()) return fail_call(CLEAT_INVALID, "balancer: there is no endpoint of this index");
+  return use(*cluster->endpoints[index]);
+}
+
+cleat_status null_output() { return fail_call(CLEAT_INVALID, "balancer: the output is NULL"); }
+
+cleat_status balancer_in_flight(std::uint64_t cluster, std::uint64_t index, std::uint64_t* count) {
+  if (count == nullptr) return null_output();
+  return with_endpoint(cluster, index, [&](const Endpoint& endpoint) {
+    std::uint64_t sum = 0;
+    for (const auto& one : endpoint.in_flight) sum += one.load(std::memory_order_relaxed);
+    *count = sum;
+    return CLEAT_OK;
+  });
+}
+
+cleat_status balancer_health_get(std::uint64_t cluster, std::uint64_t index, std::uint32_t* healthy) {
+  if (healthy == nullptr) return null_output();
+  return with_endpoint(cluster, index, [&](const Endpoint& endpoint) {
+    *healthy = endpoint.healthy.load(std::memory_order_relaxed) ? 1 : 0;
+    return CLEAT_OK;
+  });
+}
+
+cleat_status balancer_health_set(std::uint64_t cluster, std::uint64_t index, std::uint32_t healthy) {
+  if (healthy > 1) return fail_call(CLEAT_INVALID, "balancer: healthy is 0 or 1");
+  return with_endpoint(cluster, index, [&](Endpoint& endpoint) {
+    endpoint.healthy.store(healthy != 0, std::memory_order_relaxed);
+    return CLEAT_OK;
+  });
+}
+
+cleat_status balancer_tried(cleat_exchange handle, std::uint64_t index, std::uint32_t* tried) {
+  cleat_status status;
+  const Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (tried == nullptr) return null_output();
+  if (x->cluster == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange has no cluster");
+  if (index >= x->cluster->endpoints.size()) return fail_call(CLEAT_INVALID, "balancer: there is no endpoint of this index");
+  *tried = index < 64 ? static_cast<std::uint32_t>(x->tried >> index & 1) : 0;
+  return CLEAT_OK;
+}
+
+}  // namespace
+
+const cleat_host_balancer kHostBalancer = {
+    .size = sizeof(cleat_host_balancer),
+    .reserved = 0,
+    .in_flight = balancer_in_flight,
+    .health_get = balancer_health_get,
+    .health_set = balancer_health_set,
+    .tried = balancer_tried,
+};
+
+}  // namespace cleat::hooks

@@ -1,0 +1,175 @@
+// cleat.body/1: who wants to see which body, and the piece at hand inside a body hook.
+#include <algorithm>
+#include <functional>
+
+#include "kernel/hooks/host_exchange.hpp"
+#include "kernel/hooks/host_tables.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+constexpr std::uint64_t kPieceExtraBytesMax = 1024 * 1024;  // a piece may grow this much beyond the listener's body_buffer
+
+BodyPipe* pipe_of(Exchange& x, cleat_part part) {
+  return part == CLEAT_REQUEST ? &x.request_pipe : part == CLEAT_RESPONSE ? &x.response_pipe : nullptr;
+}
+
+cleat_status no_part() { return fail_call(CLEAT_INVALID, "body: the part is the request or the response"); }
+
+std::uint64_t body_buffer(const Exchange& x) { return x.listener->config->limits.body_buffer; }
+
+cleat_status body_subscribe(cleat_exchange handle, cleat_part part, std::uint32_t mode, std::uint64_t bytes_max) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  BodyPipe* const pipe = pipe_of(*x, part);
+  if (pipe == nullptr) return no_part();
+  if (mode > CLEAT_BODY_WHOLE) return fail_call(CLEAT_INVALID, "body subscribe: there is no such mode");
+  if (bytes_max != 0 && mode != CLEAT_BODY_WHOLE) return fail_call(CLEAT_INVALID, "body subscribe: bytes_max is for CLEAT_BODY_WHOLE");
+  const std::uint32_t position = position_of_caller(*x);
+  if (position >= x->chain().instances.size()) {
+    return fail_call(CLEAT_INVALID, "body subscribe: this instance is not in the exchange's chain");
+  }
+  if (part == CLEAT_REQUEST ? !x->request_known || x->stage > Stage::kRoute : x->head_sent() || x->stage > Stage::kResponse) {
+    return fail_call(CLEAT_WRONG_PHASE, "body subscribe: up to on_route for the request, to on_response for the response");
+  }
+  if (bytes_max > body_buffer(*x)) return fail_call(CLEAT_LIMIT, "body subscribe: more than the listener's body_buffer");
+  const std::uint64_t bit = std::uint64_t{1} << position;
+  pipe->stream &= ~bit;
+  pipe->whole &= ~bit;
+  if (mode == CLEAT_BODY_STREAM) pipe->stream |= bit;
+  if (pipe->whole == 0) pipe->whole_max = 0;
+  if (mode == CLEAT_BODY_WHOLE) {
+    const std::uint64_t wanted = bytes_max == 0 ? body_buffer(*x) : bytes_max;
+    pipe->whole_max = pipe->whole == 0 ? wanted : std::min(pipe->whole_max, wanted);
+    pipe->whole |= bit;
+  }
+  return CLEAT_OK;
+}
+
+// The piece that the running body hook may change, or nullptr and the status to answer.
+Buffer* piece_of(cleat_exchange handle, cleat_part part, Exchange*& x, cleat_status& status) {
+  x = exchange_of(handle, status);
+  if (x == nullptr) return nullptr;
+  BodyPipe* const pipe = pipe_of(*x, part);
+  if (pipe == nullptr) {
+    status = no_part();
+    return nullptr;
+  }
+  if (!pipe->in_hook || !in_hook(*x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody)) {
+    status = fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part");
+    return nullptr;
+  }
+  return &pipe->piece;
+}
+
+cleat_status body_view(cleat_exchange handle, cleat_part part, cleat_str* data) {
+  cleat_status status;
+  if (data == nullptr) return fail_call(CLEAT_INVALID, "body view: the output is NULL");
+  Exchange* x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (part == CLEAT_REQUEST && in_hook(*x, Hook::kHandleBody)) {
+    *data = to_str(x->handler_piece());
+    return CLEAT_OK;
+  }
+  const Buffer* const piece = piece_of(handle, part, x, status);
+  if (piece == nullptr) return status;
+  *data = to_str(piece->view());
+  return CLEAT_OK;
+}
+
+// What a changed piece may hold at most, checked without overflow.
+bool too_large(const Exchange& x, std::uint64_t kept, std::uint64_t more) {
+  const std::uint64_t most = body_buffer(x) + kPieceExtraBytesMax;
+  return more > most || kept > most - more;
+}
+
+cleat_status piece_too_large() { return fail_call(CLEAT_LIMIT, "body: the piece would grow beyond the listener's body_buffer and 1 MiB"); }
+
+// A plugin may give a part of the piece itself: it is copied before the piece's memory moves.
+bool inside(const Buffer& piece, std::string_view data) {
+  const std::string_view all = piece.view();
+  const std::less_equal<const char*> before;
+  return !data.empty() && !all.empty() && before(all.data(), data.data()) && before(data.data(), all.data() + all.size());
+}
+
+cleat_status body_join(cleat_exchange handle, cleat_part part, cleat_str data, bool in_front) {
+  cleat_status status;
+  Exchange* x;
+  Buffer* const piece = piece_of(handle, part, x, status);
+  if (piece == nullptr) return status;
+  if (bad(data)) return fail_call(CLEAT_INVALID, "body: the data is NULL");
+  if (too_large(*x, piece->size(), data.size)) return piece_too_large();
+  return guarded([&] {
+    if (!in_front && !inside(*piece, to_view(data))) {
+      piece->append(to_view(data));
+      return CLEAT_OK;
+    }
+    Buffer joined;
+    joined.reserve(piece->size() + data.size);
+    joined.append(in_front ? to_view(data) : piece->view());
+    joined.append(in_front ? piece->view() : to_view(data));
+    *piece = std::move(joined);
+    return CLEAT_OK;
+  });
+}
+
+cleat_status body_append(cleat_exchange x, cleat_part part, cleat_str data) { return body_join(x, part, data, false); }
+cleat_status body_prepend(cleat_exchange x, cleat_part part, cleat_str data) { return body_join(x, part, data, true); }
+
+cleat_status body_replace(cleat_exchange handle, cleat_part part, cleat_str data) {
+  cleat_status status;
+  Exchange* x;
+  Buffer* const piece = piece_of(handle, part, x, status);
+  if (piece == nullptr) return status;
+  if (bad(data)) return fail_call(CLEAT_INVALID, "body: the data is NULL");
+  if (too_large(*x, 0, data.size)) return piece_too_large();
+  return guarded([&] {
+    if (inside(*piece, to_view(data))) {
+      Buffer part_of_it;
+      part_of_it.append(to_view(data));
+      *piece = std::move(part_of_it);
+    } else {
+      if (data.size != 0) piece->reserve(data.size);  // what can fail comes first
+      piece->clear();
+      piece->append(to_view(data));
+    }
+    return CLEAT_OK;
+  });
+}
+
+cleat_status body_drain(cleat_exchange handle, cleat_part part, std::uint64_t count) {
+  cleat_status status;
+  Exchange* x;
+  Buffer* const piece = piece_of(handle, part, x, status);
+  if (piece == nullptr) return status;
+  if (count > piece->size()) return fail_call(CLEAT_INVALID, "body drain: the piece has fewer bytes");
+  piece->consume(count);
+  return CLEAT_OK;
+}
+
+cleat_status body_keep_for_replay(cleat_exchange handle, std::uint64_t bytes_max) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (!x->request_known || x->stage > Stage::kRoute) return fail_call(CLEAT_WRONG_PHASE, "keep_for_replay: in on_request and on_route");
+  if (bytes_max > body_buffer(*x)) return fail_call(CLEAT_LIMIT, "keep_for_replay: more than the listener's body_buffer");
+  x->keep_max = std::max(x->keep_max, bytes_max);
+  return CLEAT_OK;
+}
+
+}  // namespace
+
+const cleat_host_body kHostBody = {
+    .size = sizeof(cleat_host_body),
+    .reserved = 0,
+    .subscribe = body_subscribe,
+    .view = body_view,
+    .append = body_append,
+    .prepend = body_prepend,
+    .replace = body_replace,
+    .drain = body_drain,
+    .keep_for_replay = body_keep_for_replay,
+};
+
+}  // namespace cleat::hooks

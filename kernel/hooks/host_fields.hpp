@@ -1,0 +1,34 @@
+// Fields that a plugin gives: which names it may use where, and copies of them in the exchange's arena. Worker threads.
+#pragma once
+
+#include <cstdint>
+
+#include "kernel/hooks/host_exchange.hpp"
+#include "kernel/http/message.hpp"
+
+namespace cleat::hooks {
+
+inline constexpr std::uint32_t kFieldsMax = 200;                 // of a head or of trailers that a plugin changes or makes
+inline constexpr std::size_t kFieldNameBytesMax = 1024;
+inline constexpr std::size_t kFieldValueBytesMax = 64 * 1024;
+
+enum class FieldUse : std::uint8_t {
+  kRequest,
+  kResponse,
+  kTrailers,
+  kReply,    // cleat_reply: Date is the host's too
+  kHandler,  // an answer's head: Content-Length is the plugin's
+};
+
+// nullptr if a plugin may set fields of this name there, else why not.
+const char* refuse_name(http::Name known, FieldUse use);
+
+// One checked field with its bytes in the arena. Nothing is changed on a failure.
+cleat_status copy_field(Exchange& x, cleat_str name, cleat_str value, FieldUse use, http::Field& out);
+
+// A whole list. Memory that it took stays taken on a failure, but `out` is not to be used then.
+cleat_status copy_fields(Exchange& x, const cleat_header* headers, std::uint64_t count, FieldUse use, http::Fields& out);
+
+cleat_status arena_is_full();
+
+}  // namespace cleat::hooks

@@ -1,0 +1,210 @@
+// Header lists and the status. header_get is what plugins call most: it compares, it never copies, and that a field is not there
+// costs no more than that it is.
+#include "kernel/hooks/host_fields.hpp"
+#include "kernel/hooks/host_tables.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+// Is there a response head to be seen? 1xx heads pass by unseen; between attempts there is none.
+bool has_response(const Exchange& x) {
+  if (x.response.status < 200 && x.response.status != 101) return false;
+  switch (x.stage) {
+    case Stage::kHandle:
+    case Stage::kAwait: return x.handler_started;
+    case Stage::kAttemptEnd:
+    case Stage::kReply:
+    case Stage::kResponse:
+    case Stage::kStream:
+    case Stage::kTunnel:
+    case Stage::kDone: return true;
+    default: return false;
+  }
+}
+
+bool in_trailers(const Exchange& x, Hook hook, Lane lane, const http::Fields& trailers) {
+  return in_hook(x, hook) || (is_suspended(x, lane) && !trailers.empty());
+}
+
+cleat_status no_part() { return fail_call(CLEAT_INVALID, "there is no such part"); }
+
+// The list to read, or nullptr and the status to answer.
+http::Fields* readable(Exchange& x, cleat_part part, cleat_status& status) {
+  switch (part) {
+    case CLEAT_REQUEST: return &x.request.fields;
+    case CLEAT_RESPONSE:
+      if (has_response(x)) return &x.response.fields;
+      status = fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
+      return nullptr;
+    case CLEAT_REQUEST_TRAILERS:
+      if (x.request_end_us != 0 || !x.request_trailers.empty()) return &x.request_trailers;
+      status = fail_call(CLEAT_WRONG_PHASE, "the request has not ended");
+      return nullptr;
+    case CLEAT_RESPONSE_TRAILERS:
+      if (!x.response_trailers.empty() || in_hook(x, Hook::kResponseTrailers) || x.stage == Stage::kDone) return &x.response_trailers;
+      status = fail_call(CLEAT_WRONG_PHASE, "there are no response trailers now");
+      return nullptr;
+    default: status = no_part(); return nullptr;
+  }
+}
+
+// The list to change.
+http::Fields* changeable(Exchange& x, cleat_part part, cleat_status& status) {
+  switch (part) {
+    case CLEAT_REQUEST:
+      if (x.request_known && x.stage >= Stage::kRequest && x.stage <= Stage::kPause) return &x.request.fields;
+      status = fail_call(CLEAT_WRONG_PHASE, "the request head is not sent again");
+      return nullptr;
+    case CLEAT_RESPONSE:
+      if (has_response(x) && !x.head_sent() && x.stage != Stage::kDone) return &x.response.fields;
+      status = fail_call(CLEAT_WRONG_PHASE, "there is no response head that could be changed now");
+      return nullptr;
+    case CLEAT_REQUEST_TRAILERS:
+      if (in_trailers(x, Hook::kRequestTrailers, Lane::kRequestBody, x.request_trailers)) return &x.request_trailers;
+      status = fail_call(CLEAT_WRONG_PHASE, "request trailers are changed in on_request_trailers");
+      return nullptr;
+    case CLEAT_RESPONSE_TRAILERS:
+      if (in_trailers(x, Hook::kResponseTrailers, Lane::kResponseBody, x.response_trailers)) return &x.response_trailers;
+      status = fail_call(CLEAT_WRONG_PHASE, "response trailers are changed in on_response_trailers");
+      return nullptr;
+    default: status = no_part(); return nullptr;
+  }
+}
+
+FieldUse use_of(cleat_part part) {
+  return part == CLEAT_REQUEST ? FieldUse::kRequest : part == CLEAT_RESPONSE ? FieldUse::kResponse : FieldUse::kTrailers;
+}
+
+// Names the kernel knows are compared as numbers.
+const http::Field* find(const http::Fields& fields, std::string_view name, std::uint64_t index) {
+  const http::Name known = http::name_of(name);
+  if (known != http::Name::kOther) {
+    for (const http::Field& field : fields) {
+      if (field.known == known && index-- == 0) return &field;
+    }
+    return nullptr;
+  }
+  for (const http::Field& field : fields) {
+    if (field.name.size() == name.size() && http::equal_names(field.name, name) && index-- == 0) return &field;
+  }
+  return nullptr;
+}
+
+cleat_status null_pointer() { return fail_call(CLEAT_INVALID, "header: a pointer is NULL"); }
+
+}  // namespace
+
+cleat_status header_get(cleat_exchange handle, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (value == nullptr || bad(name)) return null_pointer();
+  const http::Fields* const fields = readable(*x, part, status);
+  if (fields == nullptr) return status;
+  const http::Field* const field = find(*fields, to_view(name), index);
+  if (field == nullptr) return fail_call(CLEAT_NOT_FOUND, "no such field");
+  *value = to_str(field->value);
+  return CLEAT_OK;
+}
+
+cleat_status header_count(cleat_exchange handle, cleat_part part, std::uint64_t* count) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (count == nullptr) return null_pointer();
+  const http::Fields* const fields = readable(*x, part, status);
+  if (fields == nullptr) return status;
+  *count = fields->size();
+  return CLEAT_OK;
+}
+
+cleat_status header_at(cleat_exchange handle, cleat_part part, std::uint64_t position, cleat_header* header) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (header == nullptr) return null_pointer();
+  const http::Fields* const fields = readable(*x, part, status);
+  if (fields == nullptr) return status;
+  if (position >= fields->size()) return fail_call(CLEAT_NOT_FOUND, "no field at this position");
+  const http::Field& field = (*fields)[static_cast<std::uint32_t>(position)];
+  *header = {to_str(field.name), to_str(field.value)};
+  return CLEAT_OK;
+}
+
+cleat_status header_set(cleat_exchange handle, cleat_part part, cleat_str name, cleat_str value) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  http::Fields* const fields = changeable(*x, part, status);
+  if (fields == nullptr) return status;
+  return guarded([&]() -> cleat_status {
+    http::Field field;
+    if (const cleat_status wrong = copy_field(*x, name, value, use_of(part), field)) return wrong;
+    for (std::uint32_t i = 0; i < fields->size(); ++i) {
+      if (!http::equal_names((*fields)[i].name, field.name)) continue;
+      // The first keeps its place; without its name it is not among those that are removed.
+      (*fields)[i].name = {};
+      fields->remove(field.name);
+      (*fields)[i] = field;
+      return CLEAT_OK;
+    }
+    if (fields->size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_set: there are 200 fields already");
+    return fields->add(x->arena, field) ? CLEAT_OK : arena_is_full();
+  });
+}
+
+cleat_status header_add(cleat_exchange handle, cleat_part part, cleat_str name, cleat_str value) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  http::Fields* const fields = changeable(*x, part, status);
+  if (fields == nullptr) return status;
+  if (fields->size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_add: there are 200 fields already");
+  return guarded([&]() -> cleat_status {
+    http::Field field;
+    if (const cleat_status wrong = copy_field(*x, name, value, use_of(part), field)) return wrong;
+    return fields->add(x->arena, field) ? CLEAT_OK : arena_is_full();
+  });
+}
+
+cleat_status header_remove(cleat_exchange handle, cleat_part part, cleat_str name) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (bad(name)) return null_pointer();
+  http::Fields* const fields = changeable(*x, part, status);
+  if (fields == nullptr) return status;
+  if (const char* reason = refuse_name(http::name_of(to_view(name)), use_of(part))) return fail_call(CLEAT_INVALID, reason);
+  return fields->remove(to_view(name)) != 0 ? CLEAT_OK : fail_call(CLEAT_NOT_FOUND, "no such field");
+}
+
+cleat_status status_get(cleat_exchange handle, std::uint32_t* value) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (value == nullptr) return fail_call(CLEAT_INVALID, "status_get: the output is NULL");
+  if (!has_response(*x)) return fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
+  *value = x->response.status;
+  return CLEAT_OK;
+}
+
+cleat_status status_set(cleat_exchange handle, std::uint32_t value) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (value < 200 || value > 599) return fail_call(CLEAT_INVALID, "status_set: a status is 200 to 599");
+  if ((x->stage != Stage::kReply && x->stage != Stage::kResponse) || x->head_sent()) {
+    return fail_call(CLEAT_WRONG_PHASE, "status_set: in on_reply and on_response");
+  }
+  if (x->response.status == value) return CLEAT_OK;
+  // What a status says of the connection is not to be changed by changing the number.
+  const bool tunnel = x->response.status == 101 || (x->request.is_connect() && x->response.status / 100 == 2 && x->client != nullptr);
+  if (tunnel || (x->request.is_connect() && value / 100 == 2)) {
+    return fail_call(CLEAT_INVALID, "status_set: not of a tunnel, or into one");
+  }
+  x->response.status = static_cast<std::uint16_t>(value);
+  x->response.reason = {};  // the table's
+  return CLEAT_OK;
+}
+
+}  // namespace cleat::hooks

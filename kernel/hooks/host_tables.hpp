@@ -1,0 +1,54 @@
+// The functions of cleat_host and the tables of its extensions, each in the file of its name; host.cpp puts them together. What they
+// do is said in plugin_api/host.h and plugin_api/ext/. kHostConfig, kHostMetrics and metadata_key are in instance.hpp.
+#pragma once
+
+#include <cstdint>
+
+#include "plugin_api/ext/attributes.h"
+#include "plugin_api/ext/balancer.h"
+#include "plugin_api/ext/body.h"
+#include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/metadata.h"
+#include "plugin_api/ext/post.h"
+#include "plugin_api/ext/timer.h"
+#include "plugin_api/host.h"
+
+namespace cleat::hooks {
+
+extern const cleat_host_body kHostBody;
+extern const cleat_host_attributes kHostAttributes;
+extern const cleat_host_metadata kHostMetadata;
+extern const cleat_host_timer kHostTimer;
+extern const cleat_host_post kHostPost;
+extern const cleat_host_balancer kHostBalancer;
+extern const cleat_host_handler kHostHandler;
+
+// host_head.cpp
+cleat_status header_get(cleat_exchange x, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value);
+cleat_status header_count(cleat_exchange x, cleat_part part, std::uint64_t* count);
+cleat_status header_at(cleat_exchange x, cleat_part part, std::uint64_t position, cleat_header* header);
+cleat_status header_set(cleat_exchange x, cleat_part part, cleat_str name, cleat_str value);
+cleat_status header_add(cleat_exchange x, cleat_part part, cleat_str name, cleat_str value);
+cleat_status header_remove(cleat_exchange x, cleat_part part, cleat_str name);
+cleat_status status_get(cleat_exchange x, std::uint32_t* status);
+cleat_status status_set(cleat_exchange x, std::uint32_t status);
+
+// host_field.cpp
+cleat_status field_get(cleat_exchange x, cleat_field field, cleat_str* value);
+cleat_status field_set(cleat_exchange x, cleat_field field, cleat_str value);
+
+// host_exchange.cpp
+cleat_status exchange_state(cleat_exchange x, std::uint64_t size, void** state);
+cleat_status route_config(cleat_exchange x, void** route);
+cleat_status reply(cleat_exchange x, const cleat_reply* reply);
+cleat_status reset(cleat_exchange x);
+cleat_status reroute(cleat_exchange x);
+cleat_status cluster_set(cleat_exchange x, cleat_str cluster);
+cleat_status attempt_timeout(cleat_exchange x, std::uint64_t timeout_ms);
+cleat_status retry(cleat_exchange x, const cleat_retry* retry);
+
+// host_suspend.cpp
+cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket);
+cleat_status resume(cleat_ticket ticket, cleat_verdict verdict);
+
+}  // namespace cleat::hooks
