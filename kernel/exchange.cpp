@@ -122,7 +122,7 @@ Flow Exchange::step() {
     case Stage::kAttemptEnd:
       if ((flow = pass(Hook::kAttemptEnd)) != Flow::kNext) return flow;
       return end_attempt();
-    case Stage::kBackoff: return Flow::kWait;
+    case Stage::kPause: return Flow::kWait;
     case Stage::kReply:
       if ((flow = pass(Hook::kReply)) != Flow::kNext) return flow;
       enter(Stage::kResponse);
@@ -607,6 +607,8 @@ void Exchange::reset_life() {
   response_pipe.reset();
   handler_started = handler_finished = handler_aborted = handler_short = handler_ended = handler_active = false;
   handler_out.clear();
+  handler_bytes = 0;
+  handler_length = UINT64_MAX;
   tried = 0;
   end_how = 0;
   cursor_ = 0;
@@ -617,7 +619,7 @@ void Exchange::reset_life() {
   kept_ = true;
   tunnel_up_closed_ = tunnel_down_closed_ = continue_sent_ = false;
   reroutes_ = informational_ = 0;
-  request_deadline_ms_ = attempt_deadline_ms_ = backoff_at_ms_ = suspend_deadline_ms_ = progress_ms_ = 0;
+  request_deadline_ms_ = attempt_deadline_ms_ = again_at_ms_ = suspend_deadline_ms_ = progress_ms_ = 0;
   local_body_ = staged_body_ = staged_reason_ = handler_piece_ = {};
   staged_response_ = {};
   held_.release();
@@ -637,7 +639,7 @@ void Exchange::arm_deadline() {
   } else {
     earlier(request_deadline_ms_);
     earlier(attempt_deadline_ms_);
-    earlier(backoff_at_ms_);
+    earlier(again_at_ms_);
     earlier(suspend_deadline_ms_);
     const auto body = static_cast<std::uint64_t>(listener->config->timeouts.body.count());
     const bool may_move = stage == Stage::kGather || stage == Stage::kAwait || stage == Stage::kStream;
@@ -687,8 +689,8 @@ void Exchange::on_deadline() {
     attempt_deadline_ms_ = 0;
     attempt_failed(hooks::kEndTimeout);
     return;
-  } else if (due(backoff_at_ms_)) {
-    backoff_at_ms_ = 0;
+  } else if (due(again_at_ms_)) {
+    again_at_ms_ = 0;
     enter(Stage::kAttempt);
   } else if (moving_body()) {
     const auto body = static_cast<std::uint64_t>(listener->config->timeouts.body.count());

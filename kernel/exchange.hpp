@@ -4,7 +4,7 @@
 //
 //   kRequest → kRoute → kGather → kAttempt → kConnect → kAwait → kAttemptEnd → kResponse → kStream → kDone
 //                 └→ kHandle ──────────────────────────────────────────────────┘
-//   kReply (a reply made here) → kResponse;   kStream → kTunnel after 101 and CONNECT;   kAttemptEnd → kBackoff → kAttempt
+//   kReply (a reply made here) → kResponse;   kStream → kTunnel after 101 and CONNECT;   kAttemptEnd → kPause → kAttempt
 //
 // Invariants: on_end is called exactly once; nothing is sent downstream before kStream but 1xx; at most one hook of the exchange
 // runs at a time; what a host call asks for takes effect after the hook that asked has returned.
@@ -33,7 +33,7 @@ class Pool;
 }  // namespace upstream
 
 enum class Stage : std::uint8_t {
-  kIdle, kRequest, kRoute, kGather, kHandle, kAttempt, kConnect, kAwait, kAttemptEnd, kBackoff, kReply, kResponse, kStream, kTunnel, kDone,
+  kIdle, kRequest, kRoute, kGather, kHandle, kAttempt, kConnect, kAwait, kAttemptEnd, kPause, kReply, kResponse, kStream, kTunnel, kDone,
 };
 
 // What a hook's return, or a resumed ticket, did to the exchange.
@@ -158,6 +158,8 @@ class Exchange {
   bool handler_ended = false;                                  // on_handle_end was called
   bool handler_active = false;                                 // on_handle was called
   Buffer handler_out;
+  std::uint64_t handler_bytes = 0;                             // of the body, written so far
+  std::uint64_t handler_length = UINT64_MAX;                   // what Content-Length promised
 
   std::uint64_t tried = 0;                                     // endpoints (index < 64) that a retry wants to leave out
   std::uint32_t end_how = 0;                                   // of the latest attempt, CLEAT_END_*
@@ -239,7 +241,7 @@ class Exchange {
   http::Body down_framing_ = http::Body::kNone, up_framing_ = http::Body::kNone;
   std::uint32_t reroutes_ = 0, informational_ = 0;
   // Milliseconds of the worker's clock; 0 = none.
-  std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, backoff_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;
+  std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, again_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;
   http::ResponseHead staged_response_;
   std::string_view staged_body_, staged_reason_;
   std::string_view local_body_;

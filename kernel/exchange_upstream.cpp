@@ -301,8 +301,8 @@ Flow Exchange::end_attempt() {
       drop_client();
       response = {};
       reply_reason = {};
-      enter(retry_delay_ms == 0 ? Stage::kAttempt : Stage::kBackoff);
-      if (retry_delay_ms != 0) backoff_at_ms_ = worker.reactor.now_ms() + retry_delay_ms;
+      enter(retry_delay_ms == 0 ? Stage::kAttempt : Stage::kPause);
+      if (retry_delay_ms != 0) again_at_ms_ = worker.reactor.now_ms() + retry_delay_ms;
       return Flow::kJump;
     }
   }
@@ -330,7 +330,7 @@ void Exchange::drop_client() {
 
 void Exchange::release_upstream(bool reusable) {
   attempt_deadline_ms_ = 0;
-  backoff_at_ms_ = 0;
+  again_at_ms_ = 0;
   if (client == nullptr) {
     drop_client();
     return;
