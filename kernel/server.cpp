@@ -29,7 +29,6 @@
 #include "kernel/base/metrics.hpp"
 #include "kernel/generation.hpp"
 #include "kernel/hooks/guard.hpp"
-#include "kernel/upstream/pool.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -88,11 +87,11 @@ milliseconds drain_time(const config::Model& model) {
 
 class Server {
  public:
-  Server(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
+  explicit Server(std::uint32_t workers);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
-  int run();
+  int run(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
 
  private:
   enum class Phase { kStarting, kServing, kDraining, kStopping, kShutdown };
@@ -116,11 +115,10 @@ class Server {
   void stop_is_late();
   void shutdown_is_late();
   void count_log_drops();
-  void tear_down();
   void post_surely(Worker& worker, const std::function<void()>& task);
 
   asio::io_context io_;
-  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
+  asio::signal_set signals_{io_};
   asio::steady_timer deadline_{io_};
   asio::steady_timer log_count_{io_};
   std::shared_ptr<Generation> generation_;
@@ -134,16 +132,13 @@ class Server {
   int code_ = kDone;
 };
 
-Server::Server(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) : generation_(std::move(generation)) {
-  signals_.add(SIGHUP);
+Server::Server(std::uint32_t workers) {
   std::vector<Worker*> all;
-  for (std::uint32_t i = 0; i < generation_->workers; ++i) {
+  for (std::uint32_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i));
     all.push_back(workers_.back().get());
   }
   set_workers(std::move(all));
-  for (std::uint32_t i = 0; i < generation_->workers; ++i) workers_[i]->adopt(generation_, std::move(sockets[i]));
-
   Result<metrics::MetricId> drops = metrics::define({.kind = metrics::Kind::kCounter,
                                                      .name = "cleat_log_dropped_total",
                                                      .help = "Log lines dropped: over the rate limit, or nobody read standard error.",
@@ -155,13 +150,22 @@ Server::Server(std::shared_ptr<Generation> generation, std::vector<std::vector<S
   }
 }
 
-Server::~Server() { tear_down(); }
+Server::~Server() {
+  for (const auto& worker : workers_) worker->current_generation.reset();  // of one that never ran
+  generation_.reset();  // plugins' threads have ended once this is over
+  close_control();      // what they posted last finds its instance gone
+  set_workers({});
+}
 
-int Server::run() {
+int Server::run(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) {
+  generation_ = std::move(generation);
+  for (const auto& worker : workers_) worker->adopt(generation_, std::move(sockets[worker->index]));
   for (const auto& listener : generation_->listeners) {
     say(log::Level::kInfo, "listening on " + listener->address.text() + " (listener " + listener->config->name + ")");
   }
   wake_control_by([this] { asio::post(io_, run_control_tasks); });
+  // Not before: a plugin whose create hangs can be ended by the interrupt key.
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) signals_.add(number);
   wait_for_signals();
   if (log_drops_ != 0) count_log_drops();
   try {
@@ -206,13 +210,14 @@ void Server::start_threads() {
 
 void Server::thread_body(Worker& worker) {
   metrics::set_thread_shard(worker.index);
-  // Runs once the loop turns, which is after every instance's worker_start.
-  worker.post([this] {
+  const auto started = [this] {
     asio::post(io_, [this] {
       ++started_;
       advance();
     });
-  });
+  };
+  // Runs once the loop turns, which is after every instance's worker_start.
+  if (!worker.post(started)) started();
   worker.run();
   asio::post(io_, [this] {
     ++ended_;
@@ -397,14 +402,6 @@ void Server::count_log_drops() {
   });
 }
 
-void Server::tear_down() {
-  for (const auto& worker : workers_) worker->current_generation.reset();
-  generation_.reset();  // plugins' threads have ended once this is over
-  close_control();      // what they posted last is told that its instance is gone
-  set_workers({});
-  workers_.clear();
-}
-
 // --- the start ---
 
 int refuse(std::string_view text) {
@@ -427,11 +424,12 @@ int start(const RunOptions& options) {
 
   log::set_level(static_cast<log::Level>(options.log_level.value_or(model.log_level)));
   const std::uint32_t workers = worker_count(model);
+  Server server(workers);  // before plugins are created: their threads may call workers from then on
   std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, diagnostics);
   if (generation == nullptr) return refused();
   Result<std::vector<std::vector<Socket>>> sockets = open_listening(generation->listeners, workers);
   if (!sockets.ok()) return refuse(sockets.error());
-  return Server(share(std::move(generation)), std::move(*sockets)).run();
+  return server.run(share(std::move(generation)), std::move(*sockets));
 }
 
 }  // namespace
