@@ -13,6 +13,10 @@ bool idempotent(std::string_view method) {  // RFC 9110 9.2.2
   return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" || method == "TRACE";
 }
 
+bool expects_content(std::string_view method) {  // then no content is said aloud (RFC 9110 8.6)
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
 struct Refusal {
   std::uint16_t status;
   const char* flag;
@@ -88,7 +92,7 @@ void Exchange::start_sending() {
   if (gathered_) {
     how.framing = {http::Body::kLength, held_.size(), false};
   } else if (!has_request_body()) {
-    how.framing.write_zero_length = request.body == http::Body::kLength;
+    how.framing.write_zero_length = request.body == http::Body::kLength || expects_content(request.method);
   } else if (request_pipe.watched() || request.body == http::Body::kChunked) {
     how.framing.body = http::Body::kChunked;
   } else {

@@ -29,13 +29,18 @@ bool may_reply(const Exchange& x) {
 
 // --- lookups ---
 
+cleat_status of_another_worker(std::uint64_t handle) {
+  if (worker_at(handle_worker(handle)) == nullptr) return fail_call(CLEAT_STALE, "no such handle was given");
+  return fail_call(CLEAT_WRONG_THREAD, "the handle belongs to another worker");
+}
+
 Exchange* exchange_elsewhere(Worker* worker, cleat_exchange handle, cleat_status& status) {
   if (worker == nullptr) {
     status = fail_call(CLEAT_WRONG_THREAD, "this is not a worker's thread");
   } else if (handle_kind(handle) != HandleKind::kExchange) {
     status = fail_call(CLEAT_INVALID, "the handle is not an exchange's");
   } else if (handle_worker(handle) != worker->index) {
-    status = fail_call(CLEAT_WRONG_THREAD, "the exchange belongs to another worker");
+    status = of_another_worker(handle);
   } else if (Exchange* const x = worker->find_exchange(handle)) {
     return x;
   } else {
@@ -51,7 +56,7 @@ Http1Server* connection_of(cleat_conn handle, cleat_status& status) {
   } else if (handle_kind(handle) != HandleKind::kConnection) {
     status = fail_call(CLEAT_INVALID, "the handle is not a connection's");
   } else if (handle_worker(handle) != worker->index) {
-    status = fail_call(CLEAT_WRONG_THREAD, "the connection belongs to another worker");
+    status = of_another_worker(handle);
   } else if (Http1Server* const connection = worker->find_connection(handle)) {
     return connection;
   } else {
@@ -149,7 +154,7 @@ cleat_status reset(cleat_exchange handle) {
   if (x == nullptr) return status;
   if (x->stage == Stage::kDone) return wrong_phase("reset: the exchange is over");
   x->reset_asked = true;
-  wake_if_outside(*x);
+  x->wake();
   return CLEAT_OK;
 }
 

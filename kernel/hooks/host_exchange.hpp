@@ -27,6 +27,9 @@ inline Exchange* exchange_of(cleat_exchange handle, cleat_status& status) {
 // The same for connections.
 Http1Server* connection_of(cleat_conn handle, cleat_status& status);
 
+// The answer to a handle that names another worker: CLEAT_STALE if there is no such worker, so that nobody ever gave it.
+cleat_status of_another_worker(std::uint64_t handle);
+
 namespace detail {
 template <class... H>
 constexpr std::uint64_t hook_set(H... hooks) {
@@ -61,11 +64,6 @@ inline bool in_stage(const Exchange& x, Hook hook, Stage stage) {
 inline constexpr std::uint32_t kNoPosition = UINT32_MAX;
 std::uint32_t position_in_chain(const Exchange& x);
 inline std::uint32_t position_of_caller(const Exchange& x) { return in_hook(x) ? x.worker.stamp.position : position_in_chain(x); }
-
-// After a change from outside of the exchange's hooks: it has to be told.
-inline void wake_if_outside(Exchange& x) {
-  if (!in_hook(x)) x.wake();
-}
 
 inline bool bad(cleat_str text) { return text.data == nullptr && text.size != 0; }
 

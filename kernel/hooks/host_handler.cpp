@@ -17,7 +17,7 @@ Exchange* answered_by_caller(cleat_exchange handle, cleat_status& status) {
   Exchange* const x = exchange_of(handle, status);
   if (x == nullptr) return nullptr;
   if (x->route == nullptr || x->route->handler == nullptr || x->route->handler != x->worker.stamp.instance) {
-    status = fail_call(CLEAT_INVALID, "handler: this instance is not the exchange's handler");
+    status = wrong_phase("handler: this instance is not the exchange's handler, or not yet");
   } else if (!(x->handler_active || in_hook(*x, Hook::kHandle)) || x->handler_ended || x->stage == Stage::kDone) {
     status = wrong_phase("handler: from on_handle to on_handle_end");
   } else if (!x->reply_flag.empty()) {

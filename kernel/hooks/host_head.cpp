@@ -12,7 +12,7 @@ bool has_response(const Exchange& x) {
   switch (x.stage) {
     case Stage::kHandle:
     case Stage::kAwait: return x.handler_started;
-    case Stage::kAttemptEnd:
+    case Stage::kAttemptEnd: return x.end_how == CLEAT_END_RESPONSE;
     case Stage::kReply:
     case Stage::kResponse:
     case Stage::kStream:
@@ -37,12 +37,12 @@ http::Fields* readable(Exchange& x, cleat_part part, cleat_status& status) {
       status = fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
       return nullptr;
     case CLEAT_REQUEST_TRAILERS:
-      if (x.request_end_us != 0 || !x.request_trailers.empty()) return &x.request_trailers;
-      status = fail_call(CLEAT_WRONG_PHASE, "the request has not ended");
+      if (!x.request_trailers.empty() || in_hook(x, Hook::kRequestTrailers)) return &x.request_trailers;
+      status = fail_call(CLEAT_WRONG_PHASE, "there are no request trailers, or not yet");
       return nullptr;
     case CLEAT_RESPONSE_TRAILERS:
-      if (!x.response_trailers.empty() || in_hook(x, Hook::kResponseTrailers) || x.stage == Stage::kDone) return &x.response_trailers;
-      status = fail_call(CLEAT_WRONG_PHASE, "there are no response trailers now");
+      if (!x.response_trailers.empty() || in_hook(x, Hook::kResponseTrailers)) return &x.response_trailers;
+      status = fail_call(CLEAT_WRONG_PHASE, "there are no response trailers, or not yet");
       return nullptr;
     default: status = no_part(); return nullptr;
   }

@@ -72,7 +72,7 @@ cleat_status with_timer(cleat_timer timer, Change&& change) {
   Worker* const worker = Worker::current();
   if (worker == nullptr || !worker->plugin_timers) return fail_call(CLEAT_WRONG_THREAD, "this is not a worker's thread");
   if (handle_kind(timer) != HandleKind::kTimer) return fail_call(CLEAT_INVALID, "timer: the handle is not a timer's");
-  if (handle_worker(timer) != worker->index) return fail_call(CLEAT_WRONG_THREAD, "timer: it belongs to another worker");
+  if (handle_worker(timer) != worker->index) return of_another_worker(timer);
   return change(*worker->plugin_timers) ? CLEAT_OK : fail_call(CLEAT_STALE, "timer: it has fired or was cancelled");
 }
 

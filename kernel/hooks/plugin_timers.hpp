@@ -49,8 +49,8 @@ class PluginTimers {
 
   void cancel_all(Exchange& x);                 // after its on_end
   void cancel_all(Http1Server& connection);     // after its on_connection_end
-  // After the instance's worker_stop on this worker: nothing calls into it from here any more, timers nor posts. For every instance,
-  // also for one that has no worker_stop.
+  // At the instance's worker_stop: neither timers nor posts call into it on this worker any more. For every instance, also for one that
+  // has no worker_stop.
   void cancel_all(cleat_instance instance);
   bool stopped(cleat_instance instance) const { return !stopped_.empty() && stopped_.contains(instance); }
 

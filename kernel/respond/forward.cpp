@@ -15,7 +15,8 @@ namespace {
 
 using http::Name;
 
-constexpr http::Field kViaField{"Via", "1.1 cleat", Name::kVia, false};
+// The version is that of the message received (RFC 9110 7.6.3).
+constexpr http::Field via(std::uint8_t minor) { return {"Via", minor == 0 ? "1.0 cleat" : "1.1 cleat", Name::kVia, false}; }
 
 // One piece of arena memory for the joined parts; {} past the arena's bound.
 template <std::size_t N>
@@ -91,7 +92,7 @@ bool forward_fields(Exchange& x) {
     x.request_id = keep ? given->value : make_id(x);
     fits = set_field(x, "X-Request-Id", Name::kXRequestId, x.request_id) && fits;
   }
-  if (policy.via) fits = fields.add(x.arena, kViaField) && fits;
+  if (policy.via) fits = fields.add(x.arena, via(x.request.minor)) && fits;
   return fits;
 }
 
@@ -149,7 +150,7 @@ void prepare_response(Exchange& x, bool local) {
   if (local && fields.find(Name::kDate) == nullptr && x.response.status >= 200) {
     fields.add(x.arena, {"Date", x.arena.copy(http_date()), Name::kDate, false});
   }
-  if (!local && x.listener->config->forward.via) fields.add(x.arena, kViaField);
+  if (!local && x.listener->config->forward.via) fields.add(x.arena, via(x.response.minor));
 }
 
 std::string_view error_body(Arena& arena, std::uint16_t status, std::string_view reason) {

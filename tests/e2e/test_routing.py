@@ -193,7 +193,7 @@ def test_a_direct_reply_to_head_has_no_body(proxy):
 
 def test_a_request_body_is_read_past_where_the_proxy_answers_itself(proxy):
     with proxy.client() as client:
-        client.send(b"POST /teapot HTTP/1.1\r\nHost: a.example\r\nContent-Length: 24\r\n\r\nGET /gone HTTP/1.1\r\n\r\nxxx")
+        client.send(b"POST /teapot HTTP/1.1\r\nHost: a.example\r\nContent-Length: 25\r\n\r\nGET /gone HTTP/1.1\r\n\r\nxxx")
         assert client.response().status == 418
         # Either the body was read to its end, or the connection closes: never is it taken for a request.
         client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
