@@ -1,4 +1,5 @@
 """plugins/api_key: who passes, with what answer for whom, what upstreams see of keys, and following the key file."""
+# ctest: threads
 
 import hashlib
 import json
