@@ -210,7 +210,7 @@ class Exchange {
   void after_data();
   void flush_both();
   void send_continue();
-  bool upgrading() const;
+  bool offers_upgrade() const;
   void end_attempt_as(std::uint32_t how);
   Flow end_attempt();
   void drop_client();

@@ -87,7 +87,7 @@ void Exchange::start_sending() {
   enter(Stage::kAwait);
   http::RequestWrite how;
   how.te_trailers = request.te_trailers;
-  how.upgrade = !request.upgrade.empty() && route->config->allow_upgrade && !http::equal_names(request.upgrade, "h2c");
+  how.upgrade = offers_upgrade();
   how.expect_continue = request.expect_continue && !gathered_ && !continue_sent_ && attempt == 1;
   if (gathered_) {
     how.framing = {http::Body::kLength, held_.size(), false};
@@ -250,8 +250,8 @@ void Exchange::response_head_complete() {
   upstream_head_us = worker.reactor.now_us();
   attempt_deadline_ms_ = 0;
   touch();
-  if (response.status == 101 && (request.upgrade.empty() || !route->config->allow_upgrade)) {
-    reply_reason = "101 without an upgrade asked for";
+  if (response.status == 101 && (!offers_upgrade() || !http::has_token(request.upgrade, response.upgrade))) {
+    reply_reason = "101 to a protocol that was not asked for";
     attempt_failed(hooks::kEndMalformed);
     return;
   }
@@ -265,7 +265,7 @@ void Exchange::attempt_failed(std::uint32_t how) {
   // A kept-alive connection that the peer closed just as we used it. What may be repeated without harm is, once, on a new one
   // (RFC 9112 9.3.1); plugins are not told, since for them nothing has happened.
   const bool stale = how == hooks::kEndReset && client != nullptr && client->reused() && !client->response_begun();
-  if (stale && !replayed_stale_ && (attempt_unsent() || (idempotent(request.method) && (!has_request_body() || kept_))) && !upgrading()) {
+  if (stale && !replayed_stale_ && (attempt_unsent() || (idempotent(request.method) && (!has_request_body() || kept_))) && !offers_upgrade()) {
     replayed_stale_ = force_fresh_ = replaying_ = true;
     drop_client();
     start_attempt();
@@ -276,7 +276,10 @@ void Exchange::attempt_failed(std::uint32_t how) {
   flush_both();
 }
 
-bool Exchange::upgrading() const { return !request.upgrade.empty(); }
+// h2c would take the connection out of our sight while it still carries requests: it is not offered on.
+bool Exchange::offers_upgrade() const {
+  return !request.upgrade.empty() && route->config->allow_upgrade && !http::has_token(request.upgrade, "h2c");
+}
 
 bool Exchange::attempt_unsent() const { return client == nullptr || client->sent_bytes() == 0; }
 

@@ -131,7 +131,8 @@ class Connection(asyncio.Protocol):
         """For long data: waits while the peer does not read. False once the peer is gone."""
         await self._room.wait()
         self.send(data)
-        return not self.lost
+        await asyncio.sleep(0)  # or a loop of these never lets the loop see that the peer is gone
+        return not self.lost and not self.transport.is_closing()
 
     def half_close(self):
         if not self.lost:

@@ -108,8 +108,10 @@ add("a TLS handshake", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "x" * 10
 for cl in ["+5", "-5", "0x5", "5 5", "5,5", "5, 5", "5,6", "5,", ",5", "", "5;", "5.0", "5e0", "0b101", "5h", "five", "\x0b5", "5\x00", "\xef\xbc\x95", "5\xa0", "'5'",
            "18446744073709551616", "18446744073709551621", "9223372036854775808", "99999999999999999999", "-0", "+0", "0x0", "1_0", "\"5\""]:
     add(f"CL {cl!r}", post(f"Content-Length: {cl}\r\n", BODY), 400)
-for cl in ["5", " 5", "5 ", "\t5\t", "0005"]:
+for cl in ["5", " 5", "5 ", "\t5", "0005"]:
     add(f"CL {cl!r} is 5", post(f"Content-Length:{cl}\r\n", BODY), SAME)
+# RFC 9110 5.5 lets a tab stand after a value; llhttp does not, and for a length stricter is safe.
+add("CL with a tab after it", post("Content-Length: 5\t\r\n", BODY), 400)
 for first, second in [("5", "5"), ("5", "6"), ("6", "5"), ("5", "0"), ("0", "5"), ("5", ""), ("5", "05"), ("5", "x")]:
     add(f"CL.CL {first!r} and {second!r}", post(f"Content-Length: {first}\r\nContent-Length: {second}\r\n", BODY), 400)
 add("CL.CL apart, in two cases", post("Content-Length: 5\r\nX: y\r\ncontent-length: 5\r\n", BODY), 400)

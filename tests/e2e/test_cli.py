@@ -65,7 +65,7 @@ def test_validating_opens_no_port(tmp_path):
 @pytest.mark.parametrize("command", ["validate", "run"])
 def test_an_unknown_key_is_shown_with_its_place_and_the_nearest_known_one(tmp_path, command):
     find(refused(tmp_path, GOOD.replace("address:", "adress:"), command),
-         r'^:3:5: listeners\[0\]: "address" is missing', r'^:4:5: listeners\[0\]\.adress: unknown key \(did you mean "address"\?\)')
+         r'^:3:5: listeners\[0\]: address is missing', r'^:4:5: listeners\[0\]\.adress: unknown key \(did you mean "address"\?\)')
 
 
 def test_all_errors_come_at_once_in_the_order_of_the_file(tmp_path):

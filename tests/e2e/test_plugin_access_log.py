@@ -13,8 +13,8 @@ from wire import DEADLINE_S
 
 
 def config(path, workers=1, **settings):
-    routes = [{"match": {"exact": "/stats"}, "handler": "numbers"},
-              {"match": {"exact": "/down"}, "reply": {"status": 503, "body": "down\n"}},
+    routes = [{"match": {"path": "/stats"}, "handler": "numbers"},
+              {"match": {"path": "/down"}, "reply": {"status": 503, "body": "down\n"}},
               {"match": {"prefix": "/"}, "reply": {"status": 200, "body": "hello\n"}}]
     return {"workers": workers, "plugin_path": [str(BUILD / "hostile_plugins")],
             "plugins": [{"name": "log", "use": "access_log", "config": {"path": str(path), **settings}},

@@ -249,7 +249,7 @@ def test_connect_opens_a_tunnel_where_a_route_allows_it(proxy, origin, start, st
         response = client.response("CONNECT")
         assert response.status == 200 and not response.has("Content-Length")
         client.send(b"\x16\x03\x01 raw bytes\r\n\r\n")
-        assert client.read(16) == b"\x16\x03\x01 RAW BYTES\r\n\r\n"
+        assert client.read(17) == b"\x16\x03\x01 RAW BYTES\r\n\r\n"
         client.half_close()
         client.expect_closed()
 
