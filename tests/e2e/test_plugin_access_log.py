@@ -14,10 +14,12 @@ from wire import DEADLINE_S
 
 def config(path, workers=1, **settings):
     routes = [{"match": {"path": "/stats"}, "handler": "numbers"},
+              {"match": {"path": "/echo"}, "handler": "play"},
               {"match": {"path": "/down"}, "reply": {"status": 503, "body": "down\n"}},
               {"match": {"prefix": "/"}, "reply": {"status": 200, "body": "hello\n"}}]
     return {"workers": workers, "plugin_path": [str(BUILD / "hostile_plugins")],
             "plugins": [{"name": "log", "use": "access_log", "config": {"path": str(path), **settings}},
+                        {"name": "play", "use": "origin", "config": {"playground": True}},
                         {"name": "numbers", "use": "stats"}],
             "listeners": [listener(routes, chain=["log"])]}
 
@@ -77,17 +79,18 @@ def test_fields_as_chosen(start, tmp_path):
               "r": "%{response_header.content-type}", "no": "%{metadata.nobody.knows}", "ip": "%{source_ip}", "pct": "100%%"}
     proxy = start(config(tmp_path / "log", format="json", fields=fields))
     with proxy.client() as client:
-        client.send(b"POST /p?q=1 HTTP/1.1\r\nHost: a.example\r\nX-One: first\r\nX-One: second\r\nContent-Length: 3\r\n\r\nabc")
+        client.send(b"POST /echo?q=1 HTTP/1.1\r\nHost: a.example\r\nX-One: first\r\nX-One: second\r\n"
+                    b"Content-Type: a/b\r\nContent-Length: 3\r\n\r\nabc")
         client.response()
     (line,) = lines_of(tmp_path / "log", 1)
-    assert json.loads(line) == {"m": "POST", "both": "POST /p?q=1", "n": 3, "h": "first", "r": "text/plain; charset=utf-8",
+    assert json.loads(line) == {"m": "POST", "both": "POST /echo?q=1", "n": 3, "h": "first", "r": "a/b",
                                 "no": None, "ip": "127.0.0.1", "pct": "100%"}
 
 
 def test_a_client_cannot_forge_a_line(start, tmp_path):
     proxy = start(config(tmp_path / "log", line='"%{request_header.user-agent}" "%{original_target}"'))
     with proxy.client() as client:
-        client.get('/%0a"x', fields='User-Agent: x" 200\t"\xff\r\n')
+        client.get('/%0a%22x', fields='User-Agent: x" 200\t"\xff\r\n')
     (line,) = lines_of(tmp_path / "log", 1)
     assert line.startswith(r'"x\x22 200\x09\x22\xff" "')
     assert line.count('"') == 4
@@ -153,6 +156,7 @@ def test_sigusr1_reopens_a_moved_file(start, tmp_path):
         client.get("/before")
         (tmp_path / "log").rename(tmp_path / "log.1")
         client.get("/before-the-signal")
+        lines_of(tmp_path / "log.1", 2)
         proxy.signal(signal.SIGUSR1)
         end = time.monotonic() + DEADLINE_S
         while not (tmp_path / "log").exists():
@@ -202,7 +206,7 @@ def test_lines_are_counted(start, tmp_path):
     ({"buffer": "1KiB"}, r"between 64KiB and 64MiB"),
     ({"sample": 0}, r"sample"),
     ({"path": "/nonexistent/folder/log"}, r"config\.path: no such folder: /nonexistent/folder"),
-    ({"pth": "x"}, r'did you mean "path"'),
+    ({"formt": "x"}, r'did you mean "format"'),
 ])
 def test_mistakes_in_the_configuration_are_told(settings, words, tmp_path):
     settings = dict(settings)

@@ -22,8 +22,8 @@ def closed_and_open(origin, use, routes=None, **listener_options):
     instances too; at /local the kernel replies."""
     listeners = []
     for policy in ("closed", "open"):
-        own = routes or [{"match": {"exact": "/handled"}, "handler": policy},
-                         {"match": {"exact": "/local"}, "reply": {"status": 203, "body": "local\n"}},
+        own = routes or [{"match": {"path": "/handled"}, "handler": policy},
+                         {"match": {"path": "/local"}, "reply": {"status": 203, "body": "local\n"}},
                          {"match": {"prefix": "/"}, "cluster": "origin"}]
         listeners.append(listener(own, name=policy, chain=[policy], **listener_options))
     return {"workers": 1, "plugin_path": [str(PLUGINS)],

@@ -10,7 +10,7 @@ def config(endpoints, balancer, unhealthy=None):
     settings = {"config": {"unhealthy": unhealthy.address}} if unhealthy else {}
     return {"workers": 1, "plugin_path": [str(PLUGINS)],
             "plugins": [instance("choose", "balance", **settings), instance("numbers", "stats")],
-            "listeners": [listener([{"match": {"exact": "/stats"}, "handler": "numbers"}, {"match": {"prefix": "/"}, "cluster": "app"}])],
+            "listeners": [listener([{"match": {"path": "/stats"}, "handler": "numbers"}, {"match": {"prefix": "/"}, "cluster": "app"}])],
             "clusters": [{"name": "app", "endpoints": [each.address for each in endpoints],
                           "balancer": {"use": "choose", "config": balancer}}]}
 

@@ -28,16 +28,20 @@ def test_handles_that_nobody_gave_are_refused(mode, keeper):
     assert answers.pop("fired") == "0"
     if mode in ("flip", "next"):  # may name another live object, such as the instance, where these bits mean something else
         answers = {call: answer for call, answer in answers.items() if not call.startswith(("self_", "series_", "complete"))}
-    wrong = {call: answer for call, answer in answers.items() if answer not in ("STALE", "INVALID", "NOT_FOUND")}
-    assert not wrong
+    for late in ("post", "conn_post"):
+        assert answers.pop(late) in ("STALE", "INVALID", "OK")  # OK: the callback is given STALE
+    refusals = ("STALE", "INVALID", "NOT_FOUND", "WRONG_THREAD")  # the last: a worker's number in the handle that is not this one's
+    assert {call: answer for call, answer in answers.items() if answer not in refusals} == {}
     assert ask(keeper).body == b"ok"
 
 
 def test_worker_functions_refuse_other_threads_and_control_functions_refuse_workers(start, origin):
     proxy = start(in_chain(origin, instance("wrong_thread")))
     answers = report(ask(proxy))
-    assert set(answers.values()) == {"WRONG_THREAD"}, answers
-    assert len(answers) > 40
+    for call in [call for call in answers if call.startswith(("timer_re", "timer_cancel", "worker_config"))]:
+        assert answers.pop(call) in ("WRONG_THREAD", "STALE")  # a timer that never was, a node of a call that has returned
+    assert {call: answer for call, answer in answers.items() if answer != "WRONG_THREAD"} == {}
+    assert len(answers) > 35
 
 
 def test_calls_in_the_wrong_phase_say_so(start, origin):
@@ -47,8 +51,9 @@ def test_calls_in_the_wrong_phase_say_so(start, origin):
     answers = report(ask(proxy, mode="report"))
     assert {call.split(".")[0] for call in answers} == {"on_request", "on_response", "on_end"}
     assert answers.pop("on_request.route_config") in ("WRONG_PHASE", "NOT_FOUND")
-    wrong = {call: answer for call, answer in answers.items() if answer != "WRONG_PHASE"}
-    assert not wrong
+    for call in [call for call in answers if "handler_" in call]:
+        assert answers.pop(call) in ("WRONG_PHASE", "INVALID")  # there is no handler in this exchange at any time
+    assert {call: answer for call, answer in answers.items() if answer != "WRONG_PHASE"} == {}
 
 
 def test_a_body_nobody_subscribed_to_cannot_be_touched(start, origin):
