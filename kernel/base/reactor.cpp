@@ -3,9 +3,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <span>
 #include <utility>
 
 #include "kernel/base/check.hpp"
@@ -65,8 +67,12 @@ void Reactor::run() {
   while (!stopped_) {
     const int count = epoll_wait(epoll_, events.data(), kEventsMax, wheel_.wait_ms(now_ms()));
     refresh_clock();
-    for (int i = 0; i < count; ++i) {
-      static_cast<IoHandler*>(events[static_cast<std::size_t>(i)].data.ptr)->on_io(events[static_cast<std::size_t>(i)].events);
+    const std::span turn(events.data(), static_cast<std::size_t>(std::max(count, 0)));
+    for (const epoll_event& event : turn) static_cast<IoHandler*>(event.data.ptr)->pending_events = event.events;
+    for (const epoll_event& event : turn) {
+      IoHandler& handler = *static_cast<IoHandler*>(event.data.ptr);
+      handler.pending_events = 0;
+      handler.on_io(event.events);
       if (!deferred_.empty()) run_deferred();
     }
     wheel_.advance(now_ms());

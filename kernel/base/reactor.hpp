@@ -20,6 +20,8 @@ namespace cleat {
 class IoHandler {
  public:
   virtual void on_io(std::uint32_t events) = 0;  // EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR
+  std::uint32_t pending_events = 0;              // known to the loop, and not yet told: others' callbacks of this turn come first
+
  protected:
   ~IoHandler() = default;
 };

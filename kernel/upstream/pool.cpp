@@ -45,8 +45,12 @@ std::uint32_t Pool::next_endpoint(std::uint64_t tried) {
 
 Pool::Acquired Pool::acquire(Exchange& exchange, std::uint32_t endpoint, bool fresh) {
   auto& idle = idle_[endpoint];
-  if (!fresh && !idle.empty()) {
+  while (!fresh && !idle.empty()) {
     Client* client = idle.back();
+    if ((client->pending_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) {  // it has ended, or sent what nobody asked for
+      client->close();
+      continue;
+    }
     idle.pop_back();
     --idle_count_;
     client->serve(exchange);
