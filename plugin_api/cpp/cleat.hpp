@@ -44,6 +44,7 @@
 #include "plugin_api/cpp/config.hpp"
 #include "plugin_api/cpp/entry.hpp"
 #include "plugin_api/cpp/exchange.hpp"
+#include "plugin_api/cpp/hooks.hpp"
 #include "plugin_api/cpp/host.hpp"
 #include "plugin_api/cpp/metrics.hpp"
 #include "plugin_api/cpp/plugin.hpp"

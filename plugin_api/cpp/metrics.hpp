@@ -2,6 +2,7 @@
 // handle that any thread may add to without a lock. Without cleat.metrics/1 they count nothing, and nothing fails.
 #pragma once
 
+#include <exception>
 #include <initializer_list>
 #include <span>
 #include <stdexcept>
