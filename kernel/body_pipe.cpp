@@ -1,5 +1,6 @@
 #include "kernel/body_pipe.hpp"
 
+#include "kernel/base/check.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
 
@@ -7,7 +8,12 @@ namespace cleat {
 
 void BodyPipe::reset() {
   stream = whole = whole_max = 0;
-  in_hook = end_ = held_back_ = done_ = in_trailers_ = false;
+  in_hook = false;
+  restart();
+}
+
+void BodyPipe::restart() {
+  end_ = end_later_ = held_back_ = done_ = in_trailers_ = false;
   cursor_ = 0;
   piece.release();
   gathered_.release();
@@ -20,6 +26,11 @@ std::uint64_t BodyPipe::visible() const {
 
 void BodyPipe::push(std::string_view data, bool end) {
   if (done_) return;
+  if (held_back_) {
+    CLEAT_CHECK(data.empty());  // nobody asked for more
+    end_later_ = end_later_ || end;
+    return;
+  }
   const http::Fields& trailers = response_ ? exchange_.response_trailers : exchange_.request_trailers;
   if (visible() == 0 && (!end || trailers.empty())) {
     if (end) done_ = true;
@@ -126,6 +137,10 @@ void BodyPipe::leave() {
   }
   out.clear();
   if (piece.capacity() == 0) piece = std::move(out);
+  if (end_later_ && !done_) {
+    end_later_ = false;
+    push({}, true);
+  }
 }
 
 }  // namespace cleat

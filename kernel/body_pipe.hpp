@@ -18,7 +18,8 @@ class BodyPipe {
   BodyPipe(Exchange& exchange, bool response) : exchange_(exchange), response_(response) {}
 
   void reset();
-  // REQUIRES: idle(). `end`: this is the last piece; trailers, if any, are in the exchange.
+  void restart();                           // another body comes instead; subscriptions stay
+  // `end`: this is the last piece; trailers, if any, are in the exchange. While a hook holds the body back only the end may come.
   void push(std::string_view data, bool end);
   void resume(std::uint32_t verdict);       // the suspended hook's answer
   bool idle() const { return !held_back_ && !done_; }  // may be pushed to
@@ -40,6 +41,7 @@ class BodyPipe {
   Exchange& exchange_;
   const bool response_;
   bool end_ = false, held_back_ = false, done_ = false, in_trailers_ = false;
+  bool end_later_ = false;                  // came while a hook held the body back
   std::uint8_t cursor_ = 0;
   Buffer gathered_;
 };

@@ -217,6 +217,7 @@ Flow Exchange::take_staged_reply(hooks::Instance& instance, std::uint8_t positio
   reply_staged = false;
   if (position < chain().instances.size()) hide_inside(position);
   release_upstream(false);
+  response_pipe.restart();
   response = staged_response_;
   local_body_ = staged_body_;
   local_ = true;
@@ -245,6 +246,7 @@ void Exchange::reply_locally(std::uint16_t status, std::string_view flag, std::s
     return;
   }
   release_upstream(false);
+  response_pipe.restart();
   response = {};
   response_trailers.clear();
   response.status = status;
@@ -265,7 +267,12 @@ void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
   touch();
   if (lane == Lane::kRequestBody && handler_wait_) {
     handler_wait_ = false;
-    if (verdict == hooks::kFail) handler_failed();
+    if (verdict == hooks::kFail) {
+      handler_failed();
+    } else if (handler_end_later_) {
+      handler_end_later_ = false;
+      handler_body({}, true);
+    }
     again_ = true;
   } else if (lane == Lane::kHead) {
     if (stage == Stage::kHandle) {
@@ -615,7 +622,7 @@ void Exchange::reset_life() {
   woken_ = again_ = false;
   head_sent_ = response_done_ = local_ = false;
   down_framing_ = http::Body::kNone;
-  replayed_stale_ = force_fresh_ = request_sent_ = gathered_ = handler_wait_ = handler_told_end_ = close_after_ = false;
+  replayed_stale_ = force_fresh_ = request_sent_ = gathered_ = handler_wait_ = handler_told_end_ = handler_end_later_ = close_after_ = false;
   kept_ = true;
   tunnel_up_closed_ = tunnel_down_closed_ = continue_sent_ = false;
   reroutes_ = informational_ = 0;

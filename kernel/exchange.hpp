@@ -235,7 +235,7 @@ class Exchange {
   bool kept_ = true;                                    // held_ has all of the body that was sent so far
   bool gathered_ = false;                               // held_ is the whole body, as WHOLE subscribers left it
   bool handler_wait_ = false;                           // on_handle_body said SUSPEND
-  bool handler_told_end_ = false;
+  bool handler_told_end_ = false, handler_end_later_ = false;
   bool close_after_ = false, continue_sent_ = false;
   bool tunnel_up_closed_ = false, tunnel_down_closed_ = false;
   http::Body down_framing_ = http::Body::kNone, up_framing_ = http::Body::kNone;

@@ -54,6 +54,10 @@ void Exchange::handler_failed() { reply_locally(500, "plugin_failed", arena.copy
 
 void Exchange::handler_body(std::string_view data, bool end) {
   if (handler_told_end_ || (data.empty() && !end)) return;
+  if (handler_wait_) {  // the end comes right behind the piece that is being held
+    handler_end_later_ = end;
+    return;
+  }
   handler_told_end_ = end;
   handler_piece_ = data;
   lane_of_call = Lane::kRequestBody;

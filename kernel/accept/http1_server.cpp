@@ -217,9 +217,9 @@ void Http1Server::read_head() {
       head_start_unix_us_ = unix_us();
       if (take_head(data, false)) return;
     }
-    stash(data);
     const std::uint64_t bound = ms(listener_->config->timeouts.head);
-    if (bound != 0 && requests_ != 0 && scanned_ == data.size()) deadline_.set(worker_.reactor.now_ms() + bound);
+    if (in_.empty() && requests_ != 0 && bound != 0) deadline_.set(worker_.reactor.now_ms() + bound);  // once, from the first byte on
+    stash(data);
   }
 }
 
