@@ -7,7 +7,6 @@
 
 #include "kernel/hooks/note.hpp"
 #include "kernel/server.hpp"
-#include "plugin_api/types.h"
 
 namespace cleat::cli {
 namespace {
@@ -25,7 +24,7 @@ int main(int argc, const char* const* argv) {
   CLI::App app("An HTTP proxy kernel whose features are plugins.", "cleat");
   app.require_subcommand(1);
   app.footer(kExitCodes);
-  app.set_version_flag("--version", [] { return "cleat " CLEAT_VERSION " (ABI " + hooks::abi_text(CLEAT_ABI) + ")"; });
+  app.set_version_flag("--version", [] { return "cleat " CLEAT_VERSION " (ABI " + hooks::abi_text(hooks::kHostAbi) + ")"; });
   int code = kOk;
 
   RunOptions options;
@@ -70,7 +69,7 @@ int main(int argc, const char* const* argv) {
 }
 
 int version() {
-  std::printf("cleat %s (ABI %s)\n", CLEAT_VERSION, hooks::abi_text(CLEAT_ABI).c_str());
+  std::printf("cleat %s (ABI %s)\n", CLEAT_VERSION, hooks::abi_text(hooks::kHostAbi).c_str());
   return kOk;
 }
 

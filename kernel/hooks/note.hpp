@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "kernel/base/result.hpp"
+#include "plugin_api/types.h"
 
 namespace cleat::hooks {
+
+inline constexpr std::uint32_t kHostAbi = CLEAT_ABI;  // what this kernel implements
 
 struct Note {
   std::string name, version, license, about;
