@@ -45,7 +45,6 @@ constexpr milliseconds kShutdownWait{5'000};      // for the completions of on_s
 constexpr milliseconds kWorkerStopWait{10'000};   // from the cut to the end of the workers' threads
 constexpr milliseconds kPostAgain{1};             // when a worker's queue is full
 constexpr milliseconds kLogCountInterval{1'000};
-constexpr std::uint32_t kEventReopen = 1;         // cleat_event.kind
 
 void say(log::Level level, std::string_view text) { log::write(level, "kernel", text); }
 
@@ -269,7 +268,7 @@ void Server::stop_signal() {
 
 void Server::reopen() {
   if (phase_ == Phase::kShutdown) return;
-  const cleat_event event = {.size = sizeof(cleat_event), .kind = kEventReopen, .name = hooks::to_str("cleat.reopen"), .data = {}};
+  const cleat_event event = {.size = sizeof(cleat_event), .kind = CLEAT_EVENT_REOPEN, .name = hooks::to_str("cleat.reopen"), .data = {}};
   for (const auto& instance : generation_->instances) {
     if (instance->table.on_event == nullptr) continue;
     const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(generation_->workers, hooks::Hook::kEvent), [&] {

@@ -8,7 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "plugin_api/types.h"
+
 namespace cleat::hooks {
+
+// What ABI 0.9 had of the structs that plugins hand in: they may grow, these may not.
+inline constexpr std::size_t kReplyLeast = offsetof(cleat_reply, reason) + sizeof(cleat_reply::reason);
+inline constexpr std::size_t kRetryLeast = offsetof(cleat_retry, delay_ms) + sizeof(cleat_retry::delay_ms);
 
 inline constexpr std::uint32_t kStructBytesMax = 16 * 1024;  // more is not a size but garbage
 
