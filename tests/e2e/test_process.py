@@ -164,6 +164,11 @@ def test_connections_that_came_all_at_once_are_all_taken(start, workers):
         client.close()
 
 
+# UBSan looks at a virtual table by opening a pipe, and takes no descriptor for no object.
+needs_descriptors = pytest.mark.skipif("undefined" in os.environ.get("CLEAT_SANITIZE", ""), reason="SKIPPED: UBSan itself needs descriptors")
+
+
+@needs_descriptors
 def test_without_descriptors_further_connections_are_closed_and_later_ones_served(start):
     proxy = start({"workers": 1, "listeners": [listener([{"reply": {"status": 204}}])]})
     pid = proxy.process.pid
@@ -191,6 +196,7 @@ def test_without_descriptors_further_connections_are_closed_and_later_ones_serve
     assert reply.startswith(b"HTTP/1.1 204 ")
 
 
+@needs_descriptors
 def test_waiting_costs_no_processor_time_without_descriptors(start):
     proxy = start({"workers": 1, "listeners": [listener([{"reply": {"status": 204}}])]})
     pid = proxy.process.pid
