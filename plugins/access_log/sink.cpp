@@ -153,7 +153,7 @@ void Sink::run() {
 
     // Sleep until a line or an order comes; then, but for an order, let other lines join it.
     asleep_.store(true, std::memory_order_seq_cst);
-    if (nothing_waits()) sleep(-1);
+    if (nothing_waits() && !ordered_.load()) sleep(-1);  // an order's wake-up may have been read while a pipe was full
     asleep_.store(false);
     if (!ordered_.load()) sleep(static_cast<int>(kFlushInterval.count()));
   }

@@ -202,6 +202,27 @@ TEST_CASE("a reader that has stopped reading costs lines, never a worker's time,
   CHECK(tally.complaints[0].find("lost") != std::string::npos);
 }
 
+TEST_CASE("the end comes also when it is asked for while the writer waits for a reader") {
+  // The wake-up of an order was read while the pipe was full, and the writer then slept for ever.
+  const Folder folder;
+  const std::string path = folder.file("fifo");
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  const int reader = ::open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  REQUIRE(reader >= 0);
+  Tally tally;
+  {
+    Sink sink(path, 1, 64 * 1024, tally.reports());
+    const std::string line = std::string(999, 'y') + "\n";
+    const auto dropped = [&] {
+      const std::lock_guard lock(tally.mutex);
+      return tally.dropped;
+    };
+    while (dropped() == 0) sink.add(0, line);  // the writer tells of it while it waits
+  }
+  CHECK(tally.lines > 0);
+  ::close(reader);
+}
+
 TEST_CASE("a line longer than a pipe's atomic write arrives whole") {
   const Folder folder;
   const std::string path = folder.file("fifo");

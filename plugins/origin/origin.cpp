@@ -186,11 +186,10 @@ class Origin : public cleat::Plugin {
 
   static cleat::Verdict trailers(cleat::Exchange x) {
     constexpr std::string_view kBody = "trailers follow\n";
-    const cleat_header headers[] = {kPlain, cleat::header("trailer", "x-bytes, x-end")};
     const std::string size = std::to_string(kBody.size());
     const cleat_header fields[] = {cleat::header("x-bytes", size), cleat::header("x-end", "yes")};
     const cleat::Answer answer = x.answer();
-    const bool done = answer.start({.headers = headers}) && answer.write(kBody) && answer.finish(fields);
+    const bool done = answer.start({.headers = {&kPlain, 1}}) && answer.write(kBody) && answer.finish(fields);
     return done ? cleat::kContinue : cleat::fail(cleat::error_text());
   }
 
