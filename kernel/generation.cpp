@@ -67,9 +67,11 @@ void make_endpoints(const config::Cluster& from, std::uint32_t workers, Cluster&
     endpoint->address = *address;
     endpoint->text = one.address;
     endpoint->weight = one.weight;
-    endpoint->in_flight = std::vector<std::atomic<std::uint32_t>>(workers);
     cluster.equal_weights = cluster.equal_weights && one.weight == from.endpoints.front().weight;
     cluster.endpoints.push_back(std::move(endpoint));
+  }
+  for (std::uint32_t worker = 0; worker < workers; ++worker) {
+    cluster.in_flight.push_back(std::make_unique<std::atomic<std::uint32_t>[]>(cluster.endpoints.size()));
   }
 }
 

@@ -34,7 +34,6 @@ struct Endpoint {
   std::string text;
   std::uint32_t weight = 1;
   std::atomic<bool> healthy{true};
-  std::vector<std::atomic<std::uint32_t>> in_flight;  // by worker; written by that worker only
 };
 
 struct Cluster {
@@ -42,6 +41,12 @@ struct Cluster {
   std::uint32_t index = 0;
   bool equal_weights = true;
   std::vector<std::unique_ptr<Endpoint>> endpoints;
+  // Exchanges in flight, by worker and endpoint: an array for each worker, which alone writes it, so that no two share a cache line.
+  std::vector<std::unique_ptr<std::atomic<std::uint32_t>[]>> in_flight;
+  void count_in_flight(std::uint32_t worker, std::uint32_t endpoint, std::uint32_t change) const {
+    std::atomic<std::uint32_t>& count = in_flight[worker][endpoint];
+    count.store(count.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+  }
   hooks::Instance* balancer = nullptr;
   void* balancer_state = nullptr;
   std::uint64_t handle = 0;  // names the set in cleat.balancer/1

@@ -8,7 +8,7 @@
 namespace cleat::config {
 namespace {
 
-constexpr std::int64_t kWorkersMax = 256;        // metrics::kShardsMax less the control thread's
+constexpr std::int64_t kWorkersMax = 255;        // a worker's number has 8 bits in the handles of the ABI
 constexpr std::size_t kInstancesMax = 65'535;    // hooks::Instance::index is below 2^16
 
 // As the operator meant it: relative to the file that says it.

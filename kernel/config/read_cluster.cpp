@@ -4,7 +4,7 @@
 namespace cleat::config {
 namespace {
 
-constexpr std::int64_t kWeightMax = 1'000'000;
+constexpr std::int64_t kWeightMax = 65'535;  // as plugin_api/ext/balancer.h has it
 constexpr std::int64_t kCountMax = 1'000'000'000;
 
 Endpoint read_endpoint(const Node& node, Reading& reading) {

@@ -5,11 +5,14 @@
 namespace cleat::hooks {
 namespace {
 
+cleat_status gone() { return fail_call(CLEAT_STALE, "balancer: the cluster is gone"); }
+cleat_status no_endpoint() { return fail_call(CLEAT_INVALID, "balancer: there is no endpoint of this index"); }
+
 template <class Use>
 cleat_status with_endpoint(std::uint64_t handle, std::uint64_t index, Use&& use) {
   const ClusterPin cluster(handle);
-  if (!cluster) return fail_call(CLEAT_STALE, "balancer: the cluster is gone");
-  if (index >= cluster->endpoints.size()) return fail_call(CLEAT_INVALID, "balancer: there is no endpoint of this index");
+  if (!cluster) return gone();
+  if (index >= cluster->endpoints.size()) return no_endpoint();
   return use(*cluster->endpoints[index]);
 }
 
@@ -17,12 +20,13 @@ cleat_status null_output() { return fail_call(CLEAT_INVALID, "balancer: the outp
 
 cleat_status balancer_in_flight(std::uint64_t cluster, std::uint64_t index, std::uint64_t* count) {
   if (count == nullptr) return null_output();
-  return with_endpoint(cluster, index, [&](const Endpoint& endpoint) {
-    std::uint64_t sum = 0;
-    for (const auto& one : endpoint.in_flight) sum += one.load(std::memory_order_relaxed);
-    *count = sum;
-    return CLEAT_OK;
-  });
+  const ClusterPin pinned(cluster);
+  if (!pinned) return gone();
+  if (index >= pinned->endpoints.size()) return no_endpoint();
+  std::uint64_t sum = 0;
+  for (const auto& worker : pinned->in_flight) sum += worker[index].load(std::memory_order_relaxed);
+  *count = sum;
+  return CLEAT_OK;
 }
 
 cleat_status balancer_health_get(std::uint64_t cluster, std::uint64_t index, std::uint32_t* healthy) {
@@ -47,7 +51,7 @@ cleat_status balancer_tried(cleat_exchange handle, std::uint64_t index, std::uin
   if (x == nullptr) return status;
   if (tried == nullptr) return null_output();
   if (x->cluster == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange has no cluster");
-  if (index >= x->cluster->endpoints.size()) return fail_call(CLEAT_INVALID, "balancer: there is no endpoint of this index");
+  if (index >= x->cluster->endpoints.size()) return no_endpoint();
   *tried = index < 64 ? static_cast<std::uint32_t>(x->tried >> index & 1) : 0;
   return CLEAT_OK;
 }

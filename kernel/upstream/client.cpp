@@ -34,8 +34,7 @@ void Client::serve(Exchange& exchange) {
     state_ = State::kHead;
     deadline_.clear();
   }
-  auto& in_flight = pool_.cluster().endpoints[endpoint_]->in_flight[worker_.index];
-  in_flight.store(in_flight.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  pool_.cluster().count_in_flight(worker_.index, endpoint_, 1);
 }
 
 void Client::on_deadline(void* self) {
@@ -149,8 +148,7 @@ bool Client::clean() const {
 }
 
 void Client::idle(std::uint64_t until_ms) {
-  auto& in_flight = pool_.cluster().endpoints[endpoint_]->in_flight[worker_.index];
-  in_flight.store(in_flight.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  pool_.cluster().count_in_flight(worker_.index, endpoint_, UINT32_MAX);  // one less
   exchange_ = nullptr;
   state_ = State::kIdle;
   if (until_ms != 0) deadline_.set(until_ms);
@@ -158,10 +156,7 @@ void Client::idle(std::uint64_t until_ms) {
 
 void Client::close() {
   if (state_ == State::kClosed) return;
-  if (exchange_ != nullptr) {
-    auto& in_flight = pool_.cluster().endpoints[endpoint_]->in_flight[worker_.index];
-    in_flight.store(in_flight.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  }
+  if (exchange_ != nullptr) pool_.cluster().count_in_flight(worker_.index, endpoint_, UINT32_MAX);
   state_ = State::kClosed;
   exchange_ = nullptr;
   deadline_.clear();

@@ -152,8 +152,8 @@ TEST_CASE("generation's clusters have endpoints, a handle, and what their balanc
   CHECK(one.endpoints[1]->text == "[::1]:1002");
   CHECK(one.endpoints[1]->address.text() == "[::1]:1002");
   CHECK(one.endpoints[1]->weight == 4);
-  CHECK(one.endpoints[1]->in_flight.size() == kWorkers);
-  CHECK(one.endpoints[1]->in_flight[1] == 0);
+  CHECK(one.in_flight.size() == kWorkers);
+  CHECK(one.in_flight[1][1] == 0);
   CHECK(one.balancer == generation.instance("a"));
   CHECK(one.balancer_state == generation.instance("a")->self);
   const Cluster& two = *generation.cluster("two");

@@ -345,5 +345,5 @@ TEST_CASE("limits have least and greatest values") {
   CHECK(listener("limits: {heders: 1}").find("did you mean \"headers\"?") != std::string::npos);
   CHECK(listener("timeouts: 5").find("listeners[0].timeouts: must be a map") != std::string::npos);
   CHECK(listener("forward: {x_forwarded_for: appendd}").find("did you mean \"append\"?") != std::string::npos);
-  CHECK(errors_of("workers: 257\n").find("from 0 to 256") != std::string::npos);
+  CHECK(errors_of("workers: 256\n").find("from 0 to 255") != std::string::npos);
 }
