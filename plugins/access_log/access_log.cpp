@@ -94,7 +94,7 @@ class AccessLog : public cleat::Plugin {
   }
 
   void on_event(const cleat_event& event) {
-    if (cleat::to_view(event.name) == "cleat.reopen") sink_->reopen();
+    if (event.kind == CLEAT_EVENT_REOPEN) sink_->reopen();
   }
 
   void on_shutdown(cleat::Completion completion) {
