@@ -109,7 +109,10 @@ bool BodyPipe::call(std::uint8_t position) {
                               : (in_trailers_ ? hooks::Hook::kRequestTrailers : hooks::Hook::kRequestBody);
   switch (exchange_.judge(instance, position, verdict, lane, hook)) {
     case Flow::kNext: return true;
-    case Flow::kWait: held_back_ = true; return false;
+    case Flow::kWait:
+      held_back_ = true;
+      exchange_.again_ = true;  // so that the suspension's deadline is armed
+      return false;
     case Flow::kJump: exchange_.again_ = true; return false;
   }
   return false;

@@ -131,7 +131,10 @@ Flow Exchange::step() {
       if ((flow = pass(Hook::kResponse)) != Flow::kNext) return flow;
       return start_response();
     case Stage::kStream:
-      if (handler_active) pump_handler();
+      if (handler_active) {
+        server->pull();  // a handler may answer before it has read
+        if (stage == Stage::kStream) pump_handler();
+      }
       if (stage == Stage::kStream && response_done_ && server->all_sent()) finish();
       return Flow::kWait;
     default: return Flow::kWait;
@@ -276,7 +279,7 @@ void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
     again_ = true;
   } else if (lane == Lane::kHead) {
     if (stage == Stage::kHandle) {
-      if (verdict == hooks::kFail && !route->handler->fail_open) handler_failed();
+      if (verdict == hooks::kFail) handler_failed();
       if (verdict == hooks::kReplied && reply_staged) take_handler_reply();
     } else {
       const Hook hook = hooks::hook_of_stage(stage);

@@ -140,7 +140,7 @@ Server::Server(std::uint32_t workers) {
   set_workers(std::move(all));
   Result<metrics::MetricId> drops = metrics::define({.kind = metrics::Kind::kCounter,
                                                      .name = "cleat_log_dropped_total",
-                                                     .help = "Log lines dropped: over the rate limit, or nobody read standard error.",
+                                                     .help = "Log lines dropped: more than the log takes at once, or nobody read standard error.",
                                                      .labels = {},
                                                      .bounds = {},
                                                      .series_max = 1});

@@ -146,6 +146,7 @@ void Http1Server::on_io(std::uint32_t events) {
   }
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) {
     readable_ = true;
+    if ((events & EPOLLRDHUP) != 0) hangup_ = true;
     switch (state_) {
       case State::kHead: read_head(); break;
       case State::kExchange:
@@ -194,6 +195,14 @@ void Http1Server::stash(std::string_view data) {
   in_.append(data);
 }
 
+// What has come, up to the size of the scratch memory. Less than that: the socket is drained, and the next byte is an event of its
+// own (edge-triggered), so there is no need to ask again; not so behind a half-close, whose event may have been this one.
+Io Http1Server::read_scratch() {
+  const Io io = read_some(socket_.fd(), worker_.scratch.get(), Worker::kScratchBytes);
+  if (io.blocked || (io.size != 0 && io.size < Worker::kScratchBytes && !hangup_)) readable_ = false;
+  return io;
+}
+
 void Http1Server::read_head() {
   while (state_ == State::kHead) {
     if (scanned_ < in_.size() && take_head(in_.view(), true)) return;
@@ -202,11 +211,8 @@ void Http1Server::read_head() {
       return;
     }
     if (!readable_) return;
-    const Io io = read_some(socket_.fd(), worker_.scratch.get(), Worker::kScratchBytes);
-    if (io.blocked) {
-      readable_ = false;
-      return;
-    }
+    const Io io = read_scratch();
+    if (io.blocked) return;
     if (io.closed || io.failed != 0) {
       close();
       return;
@@ -313,11 +319,8 @@ void Http1Server::pull() {
     }
     if (eof_) break;
     if (!readable_) break;
-    const Io io = read_some(socket_.fd(), worker_.scratch.get(), Worker::kScratchBytes);
-    if (io.blocked) {
-      readable_ = false;
-      break;
-    }
+    const Io io = read_scratch();
+    if (io.blocked) break;
     if (io.closed || io.failed != 0) {
       eof_ = true;
       if (state_ == State::kTunnel) {
@@ -395,11 +398,8 @@ void Http1Server::drain_body() {
     const bool owned = !data.empty();
     if (!owned) {
       if (!readable_) return;
-      const Io io = read_some(socket_.fd(), worker_.scratch.get(), Worker::kScratchBytes);
-      if (io.blocked) {
-        readable_ = false;
-        return;
-      }
+      const Io io = read_scratch();
+      if (io.blocked) return;
       if (io.closed || io.failed != 0) {
         close();
         return;
@@ -525,11 +525,9 @@ void Http1Server::linger() {
     readable_ = true;
   }
   while (readable_) {
-    const Io io = read_some(socket_.fd(), worker_.scratch.get(), Worker::kScratchBytes);
+    const Io io = read_scratch();
     lingered_ += io.size;
-    if (io.blocked) {
-      readable_ = false;
-    } else if (io.closed || io.failed != 0 || lingered_ > kLingerBytesMax) {
+    if (io.closed || io.failed != 0 || lingered_ > kLingerBytesMax) {
       close();
       return;
     }

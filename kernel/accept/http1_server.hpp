@@ -70,6 +70,7 @@ class Http1Server final : public IoHandler {
  private:
   enum class State : std::uint8_t { kOpening, kHead, kExchange, kDraining, kTunnel, kLinger, kClosed };
   bool run_connection_hooks();
+  Io read_scratch();
   void read_head();
   bool take_head(std::string_view data, bool owned);   // true: an exchange began or ended the reading
   void refuse(http::ParseError error);
@@ -92,7 +93,7 @@ class Http1Server final : public IoHandler {
   const Address peer_;
   std::string peer_text_, local_text_;
   State state_ = State::kOpening;
-  bool readable_ = false, blocked_ = false, eof_ = false, pulling_ = false, keep_ = false, shut_wanted_ = false, body_done_ = true;
+  bool readable_ = false, hangup_ = false, blocked_ = false, eof_ = false, pulling_ = false, keep_ = false, shut_wanted_ = false, body_done_ = true;
   bool close_when_sent_ = false, broken_ = false, hooks_ran_ = false;
   Exchange* exchange_ = nullptr;
   Buffer in_, out_;

@@ -67,6 +67,7 @@ void Client::on_io(std::uint32_t events) {
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     readable_ = true;
+    if ((events & ~static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT)) != 0) hangup_ = true;  // may have come with the last bytes: no event of its own follows
     if (state_ == State::kIdle) {  // nothing is expected: the end, or bytes nobody asked for. Either way it is of no more use.
       close();
       return;
@@ -144,7 +145,7 @@ void Client::enter_tunnel() { state_ = State::kTunnel; }
 
 bool Client::clean() const {
   const std::size_t unread = pulling_ ? rest_ : in_.size();  // bytes after the response: whoever sent them is not to be trusted again
-  return state_ == State::kDone && unread == 0 && !eof_ && !failed_ && out_.empty() && !blocked_ && !shut_wanted_;
+  return state_ == State::kDone && unread == 0 && !eof_ && !hangup_ && !failed_ && out_.empty() && !blocked_ && !shut_wanted_;
 }
 
 void Client::idle(std::uint64_t until_ms) {
@@ -215,6 +216,7 @@ void Client::read_more() {
     if (in_.empty()) ended();
     return;
   }
+  if (io.size < Worker::kScratchBytes && !hangup_) readable_ = false;  // drained: the next byte is an event (edge-triggered)
   response_bytes_ += io.size;
   std::string_view data(scratch, io.size);
   if (in_.empty()) {

@@ -69,7 +69,7 @@ class Client final : public IoHandler {
   Socket socket_;
   State state_;
   Exchange* exchange_ = nullptr;
-  bool readable_ = false, blocked_ = false, pulling_ = false, eof_ = false, shut_ = false, shut_wanted_ = false, failed_ = false;
+  bool readable_ = false, hangup_ = false, blocked_ = false, pulling_ = false, eof_ = false, shut_ = false, shut_wanted_ = false, failed_ = false;
   std::uint64_t served_ = 0, sent_bytes_ = 0, response_bytes_ = 0;
   Buffer out_, in_;
   std::size_t scanned_ = 0;

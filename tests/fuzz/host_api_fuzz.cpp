@@ -3,6 +3,8 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <type_traits>
 #include <vector>
 
 #include "kernel/accept/acceptor.hpp"
@@ -47,13 +49,14 @@ class Input {
   }
   // A text that is freed when the call has returned: what is kept of it must have been copied.
   cleat_str text() {
-    static const std::string kTexts[] = {"x-one", "host", "Content-Length", "X-Hop", "a.example:80", "/x/../y", "GET", "5", "a\r\nb", ""};
+    static const std::string kTexts[] = {"x-one", "host", "Content-Length", "X-Hop", "a.example:80", "/x/../y?q=%20", "GET", "5", "a\r\nb",
+                                         "",      "HEAD", "TRACE", "PRI", "CONNECT", "x-two", "12", "/..", "Expect", "*"};
     const std::uint8_t size = byte();
     if (size >= 0xf8) return size == 0xff ? cleat_str{nullptr, 7} : cleat_str{nullptr, 0};
     std::string made;
-    if (size >= 0x80) {
-      made = kTexts[size % 10];
-    } else if (size == 0x7f) {
+    if (size >= 0x60) {
+      made = kTexts[size % std::size(kTexts)];
+    } else if (size == 0x5f) {
       made.assign(number() % 100'000, static_cast<char>(byte()));
     } else {
       for (int i = 0; i < size; ++i) made.push_back(static_cast<char>(byte()));
@@ -70,6 +73,12 @@ class Input {
   std::size_t size_;
   std::vector<std::unique_ptr<char[]>> texts_;
 };
+
+// Calls with arguments that are read from the input in their order, whatever the compiler.
+template <class... Args>
+cleat_status ordered(cleat_status (*call)(Args...), const std::type_identity_t<std::tuple<Args...>>& args) {
+  return std::apply(call, args);
+}
 
 std::shared_ptr<Generation> make_generation() {
   static std::uint64_t id = 0;
@@ -124,6 +133,7 @@ class Session {
     if (in.byte() % 2 == 0) x_.request_trailers.add(x_.arena, {"X-Sum", "1", http::Name::kOther, false});
     x_.request_pipe.piece.append("a piece");
     handle_ = x_.handle();
+    if (in.byte() % 2 == 0) begin_as_handler();
     const std::uint64_t junk[] = {0, UINT64_MAX, handle_ ^ 1, handle_ + (1ULL << 32), 2ULL << 54 | 1, 1, handle_ | 7ULL << 56};
     junk_.assign(std::begin(junk), std::end(junk));
   }
@@ -138,7 +148,7 @@ class Session {
 
   void run() {
     for (std::size_t i = 0; i < kCallsMax && !in_.empty(); ++i) {
-      if (in_.byte() % 8 == 0) move();
+      if (in_.byte() % 16 == 0) move();
       call();
       in_.forget();
       check();
@@ -146,6 +156,14 @@ class Session {
   }
 
  private:
+  void begin_as_handler() {
+    x_.route = generation_.listeners[0]->routes.data();
+    x_.stage = Stage::kHandle;
+    x_.handler_active = true;
+    x_.response = {};
+    worker_.stamp = {generation_.instances[2].get(), Hook::kHandle, &x_, 2};
+  }
+
   // Another hook, instance or stage.
   void move() {
     const std::uint8_t who = in_.byte();
@@ -186,7 +204,7 @@ class Session {
     }
     cleat_reply made{};
     made.size = in_.byte() % 8 == 0 ? small() % sizeof made : sizeof made;
-    made.status = in_.byte() % 8 == 0 ? small() : 200 + in_.byte() % 300;
+    made.status = in_.byte() % 8 == 0 ? small() : 200 + in_.byte() % 128;
     made.headers = fields.data();
     made.header_count = fields.size();
     made.body = in_.byte() % 2 == 0 ? cleat_str{} : in_.text();
@@ -229,12 +247,12 @@ class Session {
       case 1: {
         const cleat_part of = part();
         const cleat_str name = in_.text();
-        if (host_.header_get(x, of, name, in_.number(), output(value)) == CLEAT_OK) touch(value);
+        if (ordered(host_.header_get, {x, of, name, in_.number(), output(value)}) == CLEAT_OK) touch(value);
         break;
       }
-      case 2: host_.header_count(x, part(), output(count)); break;
+      case 2: ordered(host_.header_count, {x, part(), output(count)}); break;
       case 3:
-        if (host_.header_at(x, part(), in_.number(), output(field)) == CLEAT_OK) touch(field.name), touch(field.value);
+        if (ordered(host_.header_at, {x, part(), in_.number(), output(field)}) == CLEAT_OK) touch(field.name), touch(field.value);
         break;
       case 4:
       case 5:
@@ -247,11 +265,11 @@ class Session {
         break;
       }
       case 8:
-      case 9: host_.header_remove(x, part(), in_.text()); break;
+      case 9: ordered(host_.header_remove, {x, part(), in_.text()}); break;
       case 10:
-        if (host_.field_get(x, small() % 9, output(value)) == CLEAT_OK) touch(value);
+        if (ordered(host_.field_get, {x, small() % 9, output(value)}) == CLEAT_OK) touch(value);
         break;
-      case 11: host_.field_set(x, small() % 9, in_.text()); break;
+      case 11: ordered(host_.field_set, {x, small() % 9, in_.text()}); break;
       case 12: host_.status_get(x, output(status)); break;
       default: host_.status_set(x, small() + 195); break;
     }
@@ -278,7 +296,7 @@ class Session {
       }
       case 4: host_.reset(x); break;
       case 5: host_.reroute(x); break;
-      case 6: host_.cluster_set(x, in_.byte() % 2 == 0 ? hooks::to_str("app") : in_.text()); break;
+      case 6: ordered(host_.cluster_set, {x, in_.byte() % 2 == 0 ? hooks::to_str("app") : in_.text()}); break;
       case 7: host_.attempt_timeout(x, in_.number()); break;
       case 8: {
         const cleat_retry retry = {in_.byte() % 8 == 0 ? small() : std::uint32_t{sizeof(cleat_retry)}, small(), in_.number()};
@@ -370,31 +388,34 @@ class Session {
     const auto& balancer = hooks::kHostBalancer;
     switch (which) {
       case 0:
-        if (hooks::kHostAttributes.text(subject, small() % 20, output(text)) == CLEAT_OK) touch(text);
+        if (ordered(hooks::kHostAttributes.text, {subject, small() % 20, output(text)}) == CLEAT_OK) touch(text);
         break;
-      case 1: hooks::kHostAttributes.integer(subject, 95 + small() % 25, output(integer)); break;
-      case 2: metadata.set_text(subject, small() % 6, in_.text()); break;
+      case 1: ordered(hooks::kHostAttributes.integer, {subject, 95 + small() % 25, output(integer)}); break;
+      case 2: ordered(metadata.set_text, {subject, small() % 6, in_.text()}); break;
       case 3: metadata.set_integer(subject, small() % 6, 5); break;
       case 4: metadata.set_number(subject, small(), 0.5); break;
       case 5:
-        if (metadata.get_text(subject, small() % 6, output(text)) == CLEAT_OK) touch(text);
+        if (ordered(metadata.get_text, {subject, small() % 6, output(text)}) == CLEAT_OK) touch(text);
         break;
-      case 6: metadata.get_integer(subject, small() % 6, output(integer)), metadata.get_number(subject, small() % 6, output(number)); break;
-      case 7: metadata.type(subject, small(), output(small_number)); break;
+      case 6:
+        ordered(metadata.get_integer, {subject, small() % 6, output(integer)});
+        ordered(metadata.get_number, {subject, small() % 6, output(number)});
+        break;
+      case 7: ordered(metadata.type, {subject, small(), output(small_number)}); break;
       case 8:
       case 9: {
         const cleat_instance self = worker_.stamp.instance != nullptr ? worker_.stamp.instance->handle : handle();
-        if (hooks::kHostTimer.arm(self, subject, in_.number(), in_.byte() % 16 == 0 ? nullptr : fired, this, output(timer)) == CLEAT_OK) {
-          made_.push_back(timer);
-        }
+        const std::uint64_t delay_ms = in_.number();
+        const cleat_timer_fn fn = in_.byte() % 16 == 0 ? nullptr : fired;
+        if (hooks::kHostTimer.arm(self, subject, delay_ms, fn, this, output(timer)) == CLEAT_OK) made_.push_back(timer);
         break;
       }
       case 10: hooks::kHostTimer.rearm(subject, in_.number()); break;
       case 11: hooks::kHostTimer.cancel(subject); break;
       case 12:
-        balancer.tried(subject, in_.number(), output(small_number));
-        balancer.in_flight(subject, in_.number(), output(count));
-        balancer.health_set(subject, in_.number(), small());
+        ordered(balancer.tried, {subject, in_.number(), output(small_number)});
+        ordered(balancer.in_flight, {subject, in_.number(), output(count)});
+        ordered(balancer.health_set, {subject, in_.number(), small()});
         break;
       default: {
         const CallStamp stamp = worker_.stamp;
@@ -433,7 +454,7 @@ class Session {
     CLEAT_CHECK(x_.response.fields.find(http::Name::kTransferEncoding) == nullptr);
     CLEAT_CHECK(http::valid_name(x_.request.method) && !x_.request.is_head() && !x_.request.is_connect());
     CLEAT_CHECK(x_.request.target.starts_with("/") && x_.request.target.find_first_of(" \r\n") == std::string_view::npos);
-    CLEAT_CHECK(x_.response.status >= 200 && x_.response.status <= 599);
+    CLEAT_CHECK(x_.response.status == 0 || (x_.response.status >= 200 && x_.response.status <= 599));
     CLEAT_CHECK(x_.request_pipe.piece.size() <= 64 * 1024 + 1024 * 1024);
     CLEAT_CHECK(x_.request_pipe.whole == 0 || (x_.request_pipe.whole_max != 0 && x_.request_pipe.whole_max <= 64 * 1024));
     CLEAT_CHECK((x_.request_pipe.whole & x_.request_pipe.stream) == 0 && (x_.request_pipe.whole | x_.request_pipe.stream) < 4);
