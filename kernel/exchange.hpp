@@ -187,17 +187,21 @@ class Exchange {
   void drop_ticket(std::size_t lane);
   Flow choose_route();
   Flow after_route();
+  void fail_exchange();                                 // cut downstream off
+  void finish();
+  void touch() { progress_ms_ = worker.reactor.now_ms(); }
+  void count_bite(std::string_view limit);
+
+  // Time (exchange_time.cpp).
+  void arm_deadline();
+  void on_deadline();
+  bool moving_body() const;
+
+  // Towards downstream (exchange_response.cpp).
   Flow start_response();
   void send_head();
   void sink_response(std::string_view data, bool end);  // from response_pipe
   void end_response_body();
-  void fail_exchange();                                 // cut downstream off
-  void finish();
-  void arm_deadline();
-  void on_deadline();
-  bool moving_body() const;
-  void touch() { progress_ms_ = worker.reactor.now_ms(); }
-  void count_bite(std::string_view limit);
 
   // Towards upstream (exchange_upstream.cpp).
   upstream::Pool& pool();

@@ -1,0 +1,88 @@
+// The exchange's deadlines: one timer, set to the earliest of what can be waited for. The order of things stands in exchange.cpp.
+#include "kernel/accept/http1_server.hpp"
+#include "kernel/exchange.hpp"
+#include "kernel/hooks/exchange_hooks.hpp"
+#include "kernel/hooks/tickets.hpp"
+
+namespace cleat {
+
+void Exchange::arm_deadline() {
+  std::uint64_t at = UINT64_MAX;
+  const auto earlier = [&](std::uint64_t ms) {
+    if (ms != 0 && ms < at) at = ms;
+  };
+  if (stage == Stage::kTunnel) {
+    const auto idle = static_cast<std::uint64_t>(listener->config->timeouts.tunnel_idle.count());
+    if (idle != 0) earlier(progress_ms_ + idle);
+  } else {
+    earlier(request_deadline_ms_);
+    earlier(attempt_deadline_ms_);
+    earlier(again_at_ms_);
+    earlier(suspend_deadline_ms_);
+    const auto body = static_cast<std::uint64_t>(listener->config->timeouts.body.count());
+    const bool may_move = stage == Stage::kGather || stage == Stage::kAwait || stage == Stage::kStream;
+    if (body != 0 && may_move) earlier(progress_ms_ + body);
+  }
+  if (at == UINT64_MAX) {
+    deadline_.clear();
+  } else {
+    deadline_.set(at);
+  }
+}
+
+// A body is on its way and somebody else is to make the next move.
+bool Exchange::moving_body() const {
+  if (stage == Stage::kStream) return !handler_active || server->blocked() || request_wanted();
+  return (stage == Stage::kGather || stage == Stage::kAwait) && request_wanted() && !server->body_done();
+}
+
+void Exchange::on_deadline() {
+  if (stage == Stage::kIdle || stage == Stage::kDone) return;
+  const std::uint64_t now = worker.reactor.now_ms();
+  const auto due = [&](std::uint64_t ms) { return ms != 0 && ms <= now; };
+  if (stage == Stage::kTunnel) {
+    const auto idle = static_cast<std::uint64_t>(listener->config->timeouts.tunnel_idle.count());
+    if (idle != 0 && due(progress_ms_ + idle)) {
+      count_bite("tunnel_idle_timeout");
+      reply_flag = "tunnel_idle_timeout";
+      fail_exchange();
+      return;
+    }
+  } else if (due(suspend_deadline_ms_)) {
+    suspend_deadline_ms_ = 0;
+    count_bite("suspend_timeout");
+    for (std::size_t lane = 0; lane < suspended.size(); ++lane) {
+      const std::uint64_t number = suspended[lane];
+      if (number == 0) continue;
+      hooks::tickets::drop(worker.index, slot, static_cast<std::uint32_t>(lane));
+      resume(static_cast<Lane>(lane), number, hooks::kFail);
+      if (stage == Stage::kIdle || stage == Stage::kDone) return;
+    }
+  } else if (due(request_deadline_ms_)) {
+    request_deadline_ms_ = 0;
+    count_bite("request_timeout");
+    for (std::size_t lane = 0; lane < suspended.size(); ++lane) drop_ticket(lane);
+    reply_locally(504, "request_timeout", "the request took too long");
+  } else if (due(attempt_deadline_ms_)) {
+    attempt_deadline_ms_ = 0;
+    attempt_failed(hooks::kEndTimeout);
+    return;
+  } else if (due(again_at_ms_)) {
+    again_at_ms_ = 0;
+    enter(Stage::kAttempt);
+  } else if (moving_body()) {
+    const auto body = static_cast<std::uint64_t>(listener->config->timeouts.body.count());
+    if (body != 0 && due(progress_ms_ + body)) {
+      count_bite("body_timeout");
+      const bool sender_is_downstream = request_wanted() && !server->body_done() && !head_sent_;
+      close_after_ = close_after_ || sender_is_downstream;
+      reply_locally(sender_is_downstream ? 408 : 504, "body_timeout", "a body made no progress");
+    }
+  }
+  advance();
+  flush_both();
+}
+
+void Exchange::count_bite(std::string_view limit) { metrics::add(listener->bite(limit), 1); }
+
+}  // namespace cleat
