@@ -4,6 +4,7 @@
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/hooks/tickets.hpp"
 #include "kernel/respond/forward.hpp"
+#include "kernel/upstream/client.hpp"
 
 namespace cleat {
 
