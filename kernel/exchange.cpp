@@ -390,6 +390,7 @@ Flow Exchange::after_route() {
 void Exchange::fail_exchange() {
   if (stage == Stage::kDone || stage == Stage::kIdle) return;
   release_upstream(false);
+  server->flush();  // a head without its whole body says more than nothing
   server->cut(down_framing_ == http::Body::kUntilClose);  // an end that the peer can tell from a whole body
 }
 

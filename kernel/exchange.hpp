@@ -76,6 +76,8 @@ class Exchange {
   void response_broken();                                      // after the head
   void upstream_writable();
 
+  void settle();                                               // a connection has handed over all it has: send, go on
+
   // --- from hooks/ (host functions); all take effect after the running hook ---
   void resume(Lane lane, std::uint64_t number, std::uint32_t verdict);
   bool stage_reply(std::uint16_t status, http::Fields fields, std::string_view body, std::string_view reason);

@@ -39,7 +39,9 @@ Flow Exchange::start_response() {
       client->pull();
     }
   }
-  if (stage == Stage::kStream) server->flush();
+  // A body that is already here goes out with its head.
+  const bool more_follows = client != nullptr || (handler_active && (!handler_out.empty() || handler_finished));
+  if (stage == Stage::kStream && !more_follows) server->flush();
   return stage == Stage::kStream ? Flow::kJump : Flow::kWait;
 }
 
@@ -137,7 +139,6 @@ void Exchange::response_end() {
     return;
   }
   if (!response_done_) response_pipe.push({}, true);
-  server->flush();
   after_data();
 }
 

@@ -199,10 +199,14 @@ void Exchange::sink_request(std::string_view data, bool end) {
   if (end) end_request_upstream();
 }
 
-// After bytes have passed: what they led to, and what waits in the buffers.
+// What bytes led to. They are sent when the connection that brings them has no more: settle.
 void Exchange::after_data() {
-  if (again_ || stage == Stage::kReply || stage == Stage::kGather || stage == Stage::kTunnel || reset_asked || response_done_) advance();
+  if (again_ || stage == Stage::kReply || stage == Stage::kGather || reset_asked) advance();
+}
+
+void Exchange::settle() {
   flush_both();
+  if (response_done_) advance();
 }
 
 void Exchange::flush_both() {
@@ -256,8 +260,7 @@ void Exchange::response_head_complete() {
     return;
   }
   end_attempt_as(hooks::kEndResponse);
-  advance();
-  flush_both();
+  advance();  // and the bytes that came with the head follow, before anything is sent
 }
 
 void Exchange::attempt_failed(std::uint32_t how) {

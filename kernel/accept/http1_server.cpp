@@ -112,7 +112,10 @@ void Http1Server::resume(std::uint32_t number, std::uint32_t verdict) {
 void Http1Server::on_deadline(void* self) {
   auto& server = *static_cast<Http1Server*>(self);
   switch (server.state_) {
-    case State::kOpening: server.resume(server.ticket_, 3); break;  // FAIL
+    case State::kOpening:
+      hooks::drop_connection_ticket(server.worker_, server.handle_);
+      server.resume(server.ticket_, 3);  // FAIL
+      break;
     case State::kHead:
       if (!server.in_.empty()) {
         metrics::add(server.listener_->bite("head_timeout"), 1);
@@ -336,6 +339,7 @@ void Http1Server::pull() {
     stash(data);
   }
   pulling_ = false;
+  x.settle();
   if (in_.empty() && state_ != State::kClosed) worker_.give_buffer(std::move(in_));
 }
 
@@ -563,6 +567,7 @@ void Http1Server::close() {
       }
       hooks::call_on_connection_end(worker_, *listener_->chain.instances[position], handle_, position);
     }
+    hooks::drop_connection_ticket(worker_, handle_);
     hooks::cancel_connection_timers(worker_, *this);
     worker_.forget_connection(handle_);
     handle_ = 0;

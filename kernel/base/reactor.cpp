@@ -53,12 +53,13 @@ bool Reactor::add(int fd, IoHandler& handler) {
 void Reactor::refresh_clock() { now_us_ = monotonic_us(); }
 
 void Reactor::run_deferred() {
-  // By index: a task may defer more.
-  for (std::size_t i = 0; i < deferred_.size(); ++i) {
-    const Deferred task = deferred_[i];
+  // By index: a task may defer more, and may even come back here; each is run once.
+  while (deferred_next_ < deferred_.size()) {
+    const Deferred task = deferred_[deferred_next_++];
     task.fn(task.owner, task.argument);
   }
   deferred_.clear();
+  deferred_next_ = 0;
 }
 
 void Reactor::run() {

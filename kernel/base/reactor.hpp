@@ -77,6 +77,7 @@ class Reactor {
   TimerWheel wheel_;
   std::uint64_t now_us_ = 0;
   std::vector<Deferred> deferred_;
+  std::size_t deferred_next_ = 0;
   std::vector<Task> retired_;
   std::mutex mutex_;
   std::vector<Task> posted_;  // guarded by mutex_

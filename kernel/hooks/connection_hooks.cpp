@@ -2,6 +2,7 @@
 
 #include "kernel/hooks/dispatch.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
+#include "kernel/hooks/tickets.hpp"
 
 namespace cleat::hooks {
 
@@ -18,6 +19,10 @@ void call_on_connection_end(Worker& worker, Instance& instance, std::uint64_t ha
 
 bool connection_goes_on(std::uint32_t verdict, bool fail_open) {
   return verdict == CLEAT_CONTINUE || verdict == CLEAT_UNSUBSCRIBE || (verdict == CLEAT_FAIL && fail_open);
+}
+
+void drop_connection_ticket(Worker& worker, std::uint64_t handle) {
+  tickets::drop(worker.index, handle_slot(handle), tickets::kConnectionLane);
 }
 
 void cancel_connection_timers(Worker& worker, Http1Server& connection) {

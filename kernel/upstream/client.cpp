@@ -181,8 +181,9 @@ void Client::failed(std::uint32_t how) {
 }
 
 void Client::pull() {
-  if (pulling_) return;
+  if (pulling_ || exchange_ == nullptr) return;
   pulling_ = true;
+  Exchange& x = *exchange_;
   while (exchange_ != nullptr && (state_ == State::kHead || state_ == State::kBody || state_ == State::kTunnel) && exchange_->response_wanted()) {
     if (!in_.empty() && scanned_ < in_.size()) {
       const std::size_t used = take(in_.view());
@@ -200,6 +201,7 @@ void Client::pull() {
     if (state_ == State::kClosed) break;
   }
   pulling_ = false;
+  x.settle();
   if (state_ != State::kClosed && in_.empty()) worker_.give_buffer(std::move(in_));
 }
 
