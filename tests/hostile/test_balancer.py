@@ -41,7 +41,7 @@ def test_a_balancer_that_cannot_choose_is_passed_over_and_told_of(how, start, th
     proxy = start(config(three, {"pick": how}))
     with proxy.client() as client:
         assert {client.get().body for _ in range(12)} == {b"a", b"b", b"c"}
-    assert sum("plugin/choose pick:" in line for line in proxy.lines()) >= 1  # the log tells of some of them
+    proxy.wait_for_line("plugin/choose pick:")  # the log tells of some of them
 
 
 def test_health_that_a_plugin_sets_is_seen_by_its_own_choice_and_the_kernels(start, three):
