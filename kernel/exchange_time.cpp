@@ -65,6 +65,7 @@ void Exchange::on_deadline() {
     reply_locally(504, "request_timeout", "the request took too long");
   } else if (due(attempt_deadline_ms_)) {
     attempt_deadline_ms_ = 0;
+    count_bite("attempt_timeout");
     attempt_failed(hooks::kEndTimeout);
     return;
   } else if (due(again_at_ms_)) {

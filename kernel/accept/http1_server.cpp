@@ -121,6 +121,7 @@ void Http1Server::on_deadline(void* self) {
         metrics::add(server.listener_->bite("head_timeout"), 1);
         server.refuse({408, "request head not complete in time"});
       } else {
+        metrics::add(server.listener_->bite(server.requests_ == 0 ? "head_timeout" : "idle_timeout"), 1);
         server.close();
       }
       break;
