@@ -114,6 +114,17 @@ Instance* find_instance(cleat_instance handle) {
   return slot->instance.load(std::memory_order_relaxed);
 }
 
+void each_instance(const std::function<void(const Instance&)>& fn) {
+  for (const auto& entry : chunks) {
+    Chunk* const chunk = entry.load(std::memory_order_acquire);
+    if (chunk == nullptr) return;
+    for (Slot& slot : chunk->slots) {
+      const InstancePin instance(slot.handle.load(std::memory_order_acquire));
+      if (instance) fn(*instance.operator->());
+    }
+  }
+}
+
 InstancePin::InstancePin(cleat_instance handle) {
   Slot* slot = slot_of(handle);
   if (slot == nullptr) return;

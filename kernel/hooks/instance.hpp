@@ -3,8 +3,10 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -65,13 +67,13 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
   ~Instance();                     // calls destroy, if created; the handle is stale once that has returned
 
-  bool created() const { return created_; }  // create returned OK; false of one that was only validated
+  bool created() const { return created_.load(std::memory_order_acquire); }  // [any] create returned OK; false of one that was only validated
 
  private:
   friend class Loader;
   cleat_plugin_handler handler_{};
   cleat_plugin_balancer balancer_{};
-  bool created_ = false;
+  std::atomic<bool> created_{false};  // set last: who reads it true may read the rest
 };
 
 // [any] The instance, or nullptr when it is gone. No lock. The pointer holds while its generation does: in a hook or callback of
@@ -92,6 +94,9 @@ class InstancePin {
   Instance* instance_ = nullptr;
   std::uint32_t slot_ = 0;
 };
+
+// [any] Every instance there is, pinned while `fn` runs: fn is short and calls no plugin.
+void each_instance(const std::function<void(const Instance&)>& fn);
 
 // Turns a model's plugins into instances. Every failure (missing file, no note, wrong ABI, a required extension this host lacks,
 // create's refusal, configuration errors) goes to diagnostics, at the plugin's node, with the plugin's own words.

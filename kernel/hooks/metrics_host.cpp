@@ -2,8 +2,11 @@
 // passes is checked here: the registries trust their callers.
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <mutex>
+#include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "kernel/base/metrics.hpp"
 #include "kernel/hooks/instance.hpp"
@@ -80,6 +83,45 @@ cleat_status metrics_observe(cleat_series series, std::uint64_t value) {
   return CLEAT_OK;
 }
 
+// The dispatch site's own counters, summed over workers; hooks that were never called are left out. Copied first: an instance is
+// not held across a call into a plugin.
+void visit_hooks(std::string_view name, std::string_view help, std::uint64_t HookCounters::*counter,
+                 void (*fn)(void* user, const cleat_metric_view* view), void* user) {
+  struct Row {
+    std::string instance;
+    std::size_t hook;
+    std::uint64_t value;
+  };
+  std::vector<Row> rows;
+  each_instance([&](const Instance& instance) {
+    if (!instance.created() || instance.shards.empty()) return;
+    for (std::size_t hook = 0; hook < kHooks; ++hook) {
+      std::uint64_t calls = 0, value = 0;
+      for (std::size_t worker = 0; worker + 1 < instance.shards.size(); ++worker) {  // the last is the control thread's
+        HookCounters& counters = instance.shards[worker]->hooks[hook];
+        calls += std::atomic_ref(counters.calls).load(std::memory_order_relaxed);
+        value += std::atomic_ref(counters.*counter).load(std::memory_order_relaxed);
+      }
+      if (calls != 0) rows.push_back({instance.name, hook, value});
+    }
+  });
+  for (const Row& row : rows) {
+    const std::array labels = {cleat_header{to_str("instance"), to_str(row.instance)},
+                               cleat_header{to_str("hook"), to_str(hook_name(static_cast<Hook>(row.hook)))}};
+    const cleat_metric_view view = {.size = sizeof(cleat_metric_view),
+                                    .kind = CLEAT_COUNTER,
+                                    .name = to_str(name),
+                                    .help = to_str(help),
+                                    .labels = labels.data(),
+                                    .label_count = labels.size(),
+                                    .value = static_cast<std::int64_t>(row.value),
+                                    .bounds = nullptr,
+                                    .buckets = nullptr,
+                                    .bound_count = 0};
+    fn(user, &view);
+  }
+}
+
 cleat_status metrics_visit(void (*fn)(void* user, const cleat_metric_view* view), void* user) {
   if (fn == nullptr) return fail_call(CLEAT_INVALID, "metrics visit: the callback is NULL");
   metrics::visit([&](const metrics::View& one) {
@@ -98,6 +140,8 @@ cleat_status metrics_visit(void (*fn)(void* user, const cleat_metric_view* view)
                                     .bound_count = one.definition->bounds.size()};
     fn(user, &view);
   });
+  visit_hooks("cleat_plugin_calls_total", "Calls of a plugin's hook", &HookCounters::calls, fn, user);
+  visit_hooks("cleat_plugin_failures_total", "Calls that failed: FAIL, an exception, an answer that is no verdict", &HookCounters::failures, fn, user);
   return CLEAT_OK;
 }
 
