@@ -176,8 +176,7 @@ Flow Exchange::judge(hooks::Instance& instance, std::uint8_t position, std::uint
   if (suspend_asked) {
     suspend_asked = false;
     if (verdict == hooks::kSuspend) {
-      const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
-      suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+      start_suspension();
       return Flow::kWait;
     }
     drop_ticket(lane_index);

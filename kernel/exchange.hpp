@@ -195,6 +195,7 @@ class Exchange {
   void count_bite(std::string_view limit);
 
   // Time (exchange_time.cpp).
+  void start_suspension();
   void arm_deadline();
   void on_deadline();
   bool moving_body() const;

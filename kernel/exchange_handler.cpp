@@ -12,8 +12,7 @@ Flow Exchange::start_handler() {
   if (suspend_asked) {
     suspend_asked = false;
     if (verdict == hooks::kSuspend) {
-      const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
-      suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+      start_suspension();
       return Flow::kWait;
     }
     drop_ticket(0);
@@ -67,8 +66,7 @@ void Exchange::handler_body(std::string_view data, bool end) {
     suspend_asked = false;
     if (verdict == hooks::kSuspend) {
       handler_wait_ = true;
-      const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
-      suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+      start_suspension();
       return;
     }
     drop_ticket(1);

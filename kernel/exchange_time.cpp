@@ -6,6 +6,12 @@
 
 namespace cleat {
 
+// A hook has said SUSPEND: it fails when nobody resumes it in time.
+void Exchange::start_suspension() {
+  const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
+  suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+}
+
 void Exchange::arm_deadline() {
   std::uint64_t at = UINT64_MAX;
   const auto earlier = [&](std::uint64_t ms) {

@@ -43,7 +43,6 @@ class Client final : public IoHandler {
 
   // --- for the pool ---
   std::uint32_t endpoint() const { return endpoint_; }
-  bool connecting() const { return state_ == State::kConnecting; }
   Exchange* exchange() const { return exchange_; }
   std::uint64_t served() const { return served_; }
   bool clean() const;                    // nothing unread, unsent or broken: may serve another

@@ -34,7 +34,6 @@ class Pool {
 
   Worker& worker() { return worker_; }
   Cluster& cluster() { return cluster_; }
-  std::uint32_t connection_count() const { return static_cast<std::uint32_t>(clients_.size()); }
 
  private:
   struct Turn {
