@@ -226,12 +226,15 @@ void make_route(const Generation& generation, const config::Route& from, Listene
   make_route_configs(generation, listener, route, diagnostics);
 }
 
-void make_listener(Generation& generation, const config::Listener& from, config::Diagnostics& diagnostics) {
+void make_listener(Generation& generation, const config::Listener& from, const Generation* before, config::Diagnostics& diagnostics) {
   generation.listeners.push_back(std::make_unique<Listener>());
   Listener& listener = *generation.listeners.back();
+  generation.listener_names.emplace(from.name, &listener);
   listener.config = &from;
   listener.index = static_cast<std::uint32_t>(generation.listeners.size() - 1);
   listener.limits = {.head_bytes_max = from.limits.head_bytes, .target_bytes_max = from.limits.target_bytes, .fields_max = from.limits.headers};
+  const Listener* const old = before == nullptr ? nullptr : before->listener(from.name);
+  if (old != nullptr) listener.open_connections = old->open_connections;
   Result<Address> address = parse_address(from.address);
   if (address.ok()) {
     listener.address = *address;
@@ -270,6 +273,11 @@ hooks::Instance* Generation::instance(std::string_view name) const {
   return found == instance_names.end() ? nullptr : found->second;
 }
 
+Listener* Generation::listener(std::string_view name) const {
+  const auto found = listener_names.find(name);
+  return found == listener_names.end() ? nullptr : found->second;
+}
+
 Cluster* Generation::cluster(std::string_view name) const {
   const auto found = cluster_names.find(name);
   return found == cluster_names.end() ? nullptr : found->second;
@@ -282,7 +290,7 @@ Generation::~Generation() {
 }
 
 std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
-                                             config::Diagnostics& diagnostics) {
+                                             const Generation* before, config::Diagnostics& diagnostics) {
   kernel_metrics();  // before a plugin can define a metric
   auto generation = std::make_unique<Generation>();
   generation->id = id;
@@ -292,7 +300,8 @@ std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document 
   const config::Model& from = generation->model;
 
   hooks::Loader loader(hooks::plugin_folders(generation->document.file, from), hooks::host_table(), workers);
-  generation->instances = loader.load(from.instances, id, false, diagnostics);
+  static const std::vector<std::shared_ptr<hooks::Instance>> kNone;
+  generation->instances = loader.load(from.instances, before != nullptr ? before->instances : kNone, id, false, diagnostics);
   if (diagnostics.failed()) return nullptr;
   for (std::size_t i = 0; i < from.instances.size(); ++i) {
     generation->instance_names.emplace(from.instances[i].name, generation->instances[i].get());
@@ -301,7 +310,7 @@ std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document 
   generation->clusters.reserve(from.clusters.size());
   for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, diagnostics);
   generation->listeners.reserve(from.listeners.size());
-  for (const config::Listener& one : from.listeners) make_listener(*generation, one, diagnostics);
+  for (const config::Listener& one : from.listeners) make_listener(*generation, one, before, diagnostics);
   if (diagnostics.failed()) return nullptr;
   return generation;
 }

@@ -97,22 +97,25 @@ struct Generation {
   config::Document document;
   config::Model model;
   std::uint32_t workers = 1;
-  std::vector<std::unique_ptr<hooks::Instance>> instances;
+  std::vector<std::shared_ptr<hooks::Instance>> instances;  // shared with the generations before and after that have them too
   std::vector<std::unique_ptr<Cluster>> clusters;
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unordered_map<std::string_view, hooks::Instance*> instance_names;  // views into the model
   std::unordered_map<std::string_view, Cluster*> cluster_names;
+  std::unordered_map<std::string_view, Listener*> listener_names;
   hooks::Instance* instance(std::string_view name) const;
   Cluster* cluster(std::string_view name) const;
+  Listener* listener(std::string_view name) const;
   Generation() = default;
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
   ~Generation();  // [control] routes' configs and balancers' states, then the instances, the last made first
 };
 
-// [control] nullptr with diagnostics on failure: nothing is left behind.
+// [control] nullptr with diagnostics on failure: nothing is left behind. before: the generation in force, or nullptr; what did not
+// change is taken over from it.
 std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
-                                             config::Diagnostics& diagnostics);
+                                             const Generation* before, config::Diagnostics& diagnostics);
 
 // [any] The set a cleat.balancer/1 handle names, or nullptr. No lock. The pointer holds while its generation does: in a hook of an
 // exchange of that generation, on the control thread. Every other caller pins.

@@ -424,7 +424,7 @@ int start(const RunOptions& options) {
   log::set_level(static_cast<log::Level>(options.log_level.value_or(model.log_level)));
   const std::uint32_t workers = worker_count(model);
   Server server(workers);  // before plugins are created: their threads may call workers from then on
-  std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, diagnostics);
+  std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, nullptr, diagnostics);
   if (generation == nullptr) return refused();
   Result<std::vector<std::vector<Socket>>> sockets = open_listening(generation->listeners, workers);
   if (!sockets.ok()) return refuse(sockets.error());

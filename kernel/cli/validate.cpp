@@ -17,7 +17,7 @@ struct RouteCheck {
   std::size_t unchecked = 0;  // entries under routes' `plugins` whose instance was not created
 };
 
-RouteCheck check_routes(const config::Model& model, const std::vector<std::unique_ptr<hooks::Instance>>& instances,
+RouteCheck check_routes(const config::Model& model, const std::vector<std::shared_ptr<hooks::Instance>>& instances,
                         config::Diagnostics& diagnostics) {
   RouteCheck result;
   for (const config::Listener& listener : model.listeners) {
@@ -57,7 +57,7 @@ int validate(const std::string& config_file, bool full) {
   if (diagnostics.failed()) return refused();
 
   hooks::Loader loader(hooks::plugin_folders(config_file, model), hooks::host_table(), model.workers == 0 ? 1 : model.workers);
-  auto instances = loader.load(model.instances, 0, !full, diagnostics);
+  auto instances = loader.load(model.instances, {}, 0, !full, diagnostics);
   RouteCheck routes;
   if (!diagnostics.failed()) {
     hooks::check_halves(model, instances, diagnostics);

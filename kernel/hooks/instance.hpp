@@ -49,8 +49,8 @@ class Instance {
   };
 
   std::string name;
-  std::uint32_t index = 0;         // position in its generation, < 2^16
-  std::uint64_t generation = 0;
+  std::uint64_t generation = 0;    // the first that had it: an instance whose file and configuration stay the same is carried over
+  std::string config_text;         // its `config:`, as JSON: what "the same" is judged by
   cleat_instance handle = 0;
   bool fail_open = false;
   std::shared_ptr<Library> library;
@@ -105,10 +105,12 @@ class Loader {
   // `folders`: searched in order for `use` without a '/'. `host`: the table handed to plugins.
   Loader(std::vector<std::string> folders, const cleat_host* host, std::uint32_t workers);
 
-  // [control] In the order of `wanted`; empty if any failed. validate_only: calls validate where the plugin has it, else create:
-  // the result then holds instances that are not created(), good for nothing but looking at their tables.
-  std::vector<std::unique_ptr<Instance>> load(const std::vector<config::Instance>& wanted, std::uint64_t generation, bool validate_only,
-                                              config::Diagnostics& diagnostics);
+  // [control] In the order of `wanted`; empty if any failed. Of `before`, the instances of the generation in force, those are taken
+  // over, state and all, of which name, file's content, configuration and policy are the same. validate_only: calls validate where the
+  // plugin has it, else create: the result then holds instances that are not created(), good for nothing but looking at their tables.
+  std::vector<std::shared_ptr<Instance>> load(const std::vector<config::Instance>& wanted,
+                                              const std::vector<std::shared_ptr<Instance>>& before, std::uint64_t generation,
+                                              bool validate_only, config::Diagnostics& diagnostics);
   // [control] route_create under the route's plugins entry; nullptr and diagnostics on failure. nullptr without diagnostics: the
   // plugin keeps nothing for this route.
   static void* create_route(Instance& instance, const config::Node* config, config::Diagnostics& diagnostics);
@@ -116,6 +118,9 @@ class Loader {
 
  private:
   bool prepare(Instance& instance, const config::Instance& wanted, config::Diagnostics& diagnostics);
+  // nullptr: it failed, and diagnostics say why.
+  std::shared_ptr<Instance> make(const config::Instance& wanted, const std::shared_ptr<Instance>& before, std::uint64_t generation,
+                                 bool validate_only, config::Diagnostics& diagnostics);
   bool create(Instance& instance, const config::Instance& wanted, bool validate_only, config::Diagnostics& diagnostics);
   std::vector<std::string> folders_;
   const cleat_host* host_;
@@ -123,7 +128,7 @@ class Loader {
 };
 
 // [control] That the instances named as a route's handler or a cluster's balancer have that half: errors at the route, the cluster.
-void check_halves(const config::Model& model, const std::vector<std::unique_ptr<Instance>>& instances, config::Diagnostics& diagnostics);
+void check_halves(const config::Model& model, const std::vector<std::shared_ptr<Instance>>& instances, config::Diagnostics& diagnostics);
 
 // Where `use` is looked for: the model's plugin_path (relative to the file's folder), <executable>/../plugins,
 // <executable>/../lib/cleat/plugins.

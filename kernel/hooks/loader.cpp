@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <system_error>
+#include <unordered_map>
 
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
@@ -14,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kInstancesMax = 65'535;  // Instance::index has 16 bits
+constexpr std::size_t kInstancesMax = 65'535;
 constexpr std::size_t kSuggestionsMax = 1'000;
 
 HookCounters& control_counters(Instance& instance, Hook hook) {
@@ -61,11 +62,21 @@ void report(const config::Node& at, std::string_view what, const CallOutcome& ou
   }
 }
 
-const Instance* named(const std::vector<std::unique_ptr<Instance>>& instances, const std::string& name) {
-  for (const auto& instance : instances) {
-    if (instance->name == name) return instance.get();
-  }
-  return nullptr;
+using ByName = std::unordered_map<std::string_view, std::shared_ptr<Instance>>;
+
+ByName by_name(const std::vector<std::shared_ptr<Instance>>& instances) {
+  ByName all;
+  for (const auto& instance : instances) all.emplace(instance->name, instance);
+  return all;
+}
+
+std::shared_ptr<Instance> named(const ByName& instances, const std::string& name) {
+  const auto found = instances.find(name);
+  return found == instances.end() ? nullptr : found->second;
+}
+
+bool is_same(const Instance& old, const Instance& wanted) {
+  return old.library == wanted.library && old.config_text == wanted.config_text && old.fail_open == wanted.fail_open;
 }
 
 }  // namespace
@@ -75,21 +86,20 @@ Loader::Loader(std::vector<std::string> folders, const cleat_host* host, std::ui
   set_control_thread();
 }
 
-std::vector<std::unique_ptr<Instance>> Loader::load(const std::vector<config::Instance>& wanted, std::uint64_t generation,
+std::vector<std::shared_ptr<Instance>> Loader::load(const std::vector<config::Instance>& wanted,
+                                                    const std::vector<std::shared_ptr<Instance>>& before, std::uint64_t generation,
                                                     bool validate_only, config::Diagnostics& diagnostics) {
-  std::vector<std::unique_ptr<Instance>> instances;
+  const ByName old = by_name(before);
+  std::vector<std::shared_ptr<Instance>> instances;
   bool failed = false;
   for (const config::Instance& one : wanted) {
-    auto instance = std::make_unique<Instance>();
-    instance->generation = generation;
-    instance->index = static_cast<std::uint32_t>(instances.size());
-    if (instances.size() >= kInstancesMax || instance->handle == 0) {
+    if (instances.size() >= kInstancesMax) {
       diagnostics.error(*one.node, "too many plugin instances: 65,535 is the bound");
       failed = true;
       break;
     }
-    failed = !prepare(*instance, one, diagnostics) || !create(*instance, one, validate_only, diagnostics) || failed;
-    instances.push_back(std::move(instance));  // those that failed too: positions stay those of `wanted`
+    instances.push_back(make(one, named(old, one.name), generation, validate_only, diagnostics));
+    failed = failed || instances.back() == nullptr;
   }
   if (failed) {
     while (!instances.empty()) instances.pop_back();  // the last made goes first
@@ -97,8 +107,25 @@ std::vector<std::unique_ptr<Instance>> Loader::load(const std::vector<config::In
   return instances;
 }
 
+std::shared_ptr<Instance> Loader::make(const config::Instance& wanted, const std::shared_ptr<Instance>& before,
+                                       std::uint64_t generation, bool validate_only, config::Diagnostics& diagnostics) {
+  auto instance = std::make_shared<Instance>();
+  if (instance->handle == 0) {
+    diagnostics.error(*wanted.node, "too many plugin instances: 65,535 is the bound, of all generations");
+    return nullptr;
+  }
+  instance->generation = generation;
+  if (!prepare(*instance, wanted, diagnostics)) return nullptr;
+  if (before != nullptr && is_same(*before, *instance)) {
+    if (wanted.config != nullptr) wanted.config->ask_all();  // it was judged when the instance was made
+    return before;
+  }
+  return create(*instance, wanted, validate_only, diagnostics) ? instance : nullptr;
+}
+
 bool Loader::prepare(Instance& instance, const config::Instance& wanted, config::Diagnostics& diagnostics) {
   instance.name = wanted.name;
+  if (wanted.config != nullptr) instance.config_text = config::to_json(*wanted.config);
   instance.fail_open = wanted.fail_open;
   Result<std::string> file = find_file(wanted.use, folders_, diagnostics.file());
   if (!file.ok()) {
@@ -173,10 +200,11 @@ void Loader::destroy_route(Instance& instance, void* route) {
   });
 }
 
-void check_halves(const config::Model& model, const std::vector<std::unique_ptr<Instance>>& instances, config::Diagnostics& diagnostics) {
+void check_halves(const config::Model& model, const std::vector<std::shared_ptr<Instance>>& instances, config::Diagnostics& diagnostics) {
+  const ByName all = by_name(instances);
   for (const config::Listener& listener : model.listeners) {
     for (const config::Route& route : listener.routes) {
-      const Instance* handler = route.handler.empty() ? nullptr : named(instances, route.handler);
+      const auto handler = route.handler.empty() ? nullptr : named(all, route.handler);
       if (handler != nullptr && handler->handler == nullptr) {
         diagnostics.error(*route.node,
                           "handler: plugin instance \"" + handler->name + "\" is no handler (it has no " CLEAT_EXT_HANDLER ")");
@@ -184,7 +212,7 @@ void check_halves(const config::Model& model, const std::vector<std::unique_ptr<
     }
   }
   for (const config::Cluster& cluster : model.clusters) {
-    const Instance* balancer = cluster.balancer.empty() ? nullptr : named(instances, cluster.balancer);
+    const auto balancer = cluster.balancer.empty() ? nullptr : named(all, cluster.balancer);
     if (balancer != nullptr && balancer->balancer == nullptr) {
       diagnostics.error(*cluster.node,
                         "balancer: plugin instance \"" + balancer->name + "\" is no balancer (it has no " CLEAT_EXT_BALANCER ")");

@@ -27,7 +27,7 @@ struct Build {
     config::Model model = config::read_model(document, diagnostics);
     INFO(diagnostics.text());
     REQUIRE_FALSE(diagnostics.failed());
-    generation = build_generation(5, std::move(document), std::move(model), kWorkers, diagnostics);
+    generation = build_generation(5, std::move(document), std::move(model), kWorkers, nullptr, diagnostics);
   }
   Generation& get() {
     INFO(diagnostics.text());

@@ -15,9 +15,9 @@ struct Load {
   config::Diagnostics diagnostics{"/etc/cleat/test.yaml"};
   config::Document document;
   std::vector<config::Instance> wanted;
-  std::vector<std::unique_ptr<hooks::Instance>> instances;
+  std::vector<std::shared_ptr<hooks::Instance>> instances;
 
-  explicit Load(const std::string& yaml, bool validate_only = false, std::vector<std::string> folders = {}) {
+  explicit Load(const std::string& yaml, bool validate_only = false, std::vector<std::string> folders = {}, const Load* before = nullptr) {
     document = config::parse_document(yaml, diagnostics);
     REQUIRE(document.root != nullptr);
     for (const auto& member : document.root->members) {
@@ -25,7 +25,8 @@ struct Load {
       wanted.push_back({node.get("name")->scalar, node.get("use")->scalar, false, node.get("config"), &node});
     }
     hooks::Loader loader(std::move(folders), test::test_host(), 3);
-    instances = loader.load(wanted, 7, validate_only, diagnostics);
+    static const std::vector<std::shared_ptr<hooks::Instance>> kNone;
+    instances = loader.load(wanted, before == nullptr ? kNone : before->instances, before == nullptr ? 7 : 8, validate_only, diagnostics);
   }
   std::string text() const { return diagnostics.text(); }
 };
@@ -49,7 +50,6 @@ TEST_CASE("loader makes instances in order, with a shard for each worker and the
   REQUIRE(load.instances.size() == 2);
   hooks::Instance& two = *load.instances[1];
   CHECK(two.name == "two");
-  CHECK(two.index == 1);
   CHECK(two.generation == 7);
   CHECK(two.created());
   CHECK(two.shards.size() == 4);
@@ -60,6 +60,32 @@ TEST_CASE("loader makes instances in order, with a shard for each worker and the
   CHECK(control(two, hooks::Hook::kCreate).calls == 1);
   CHECK(control(two, hooks::Hook::kCreate).failures == 0);
   CHECK(load.instances[0]->library == two.library);
+}
+
+TEST_CASE("loader takes over an instance of which nothing changed, and makes every other anew") {
+  const std::string odd = build_plugin("odd.c");
+  const std::string other = build_plugin("journal.c");
+  Load first(item(odd, "{mode: fine, number: 1}"));
+  REQUIRE(first.instances.size() == 1);
+  const hooks::Instance* const old = first.instances[0].get();
+  Load same(item(odd, "{ mode: fine,  'number': 1 }"), false, {}, &first);  // written otherwise, saying the same
+  INFO(same.text());
+  REQUIRE(same.instances.size() == 1);
+  CHECK(same.instances[0].get() == old);
+  CHECK(old->generation == 7);
+  for (const std::string& changed : {item(odd, "{mode: fine, number: 2}"), item(odd, "{mode: fine}"), item(odd, "{mode: fine, number: 1}", "two"),
+                                     item(other, "{mode: fine, number: 1}")}) {
+    const Load next(changed, false, {}, &first);
+    INFO(changed << next.text());
+    if (changed.find(other) == std::string::npos) REQUIRE(next.instances.size() == 1);
+    for (const auto& instance : next.instances) CHECK(instance.get() != old);
+  }
+  Load policy(item(odd, "{mode: fine, number: 1}"), false, {}, &first);
+  policy.wanted[0].fail_open = true;
+  hooks::Loader loader({}, test::test_host(), 3);
+  auto open = loader.load(policy.wanted, first.instances, 9, false, policy.diagnostics);
+  REQUIRE(open.size() == 1);
+  CHECK(open[0].get() != old);
 }
 
 TEST_CASE("loader refuses a create that fails, in the plugin's own words") {
@@ -136,7 +162,7 @@ TEST_CASE("loader makes and destroys what a plugin keeps for a route") {
   // Only the first is a plugin; the others carry configurations of routes.
   config::Diagnostics diagnostics("routes.yaml");
   hooks::Loader loader({}, test::test_host(), 1);
-  auto instances = loader.load({load.wanted[0]}, 1, false, diagnostics);
+  auto instances = loader.load({load.wanted[0]}, {}, 1, false, diagnostics);
   REQUIRE(instances.size() == 1);
   hooks::Instance& instance = *instances[0];
   const odd_state before = state_of(instance);
