@@ -1,5 +1,6 @@
 #include "kernel/control.hpp"
 
+#include <atomic>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -32,7 +33,28 @@ void push(Control& all, std::function<void()> task) {
   if (all.tasks.size() == 1 && all.wake) all.wake();
 }
 
+ServerControl* the_server = nullptr;  // the control thread's
+std::atomic<ServerState> the_state{ServerState::kStarting};
+
 }  // namespace
+
+bool request_reload(ReloadDone done) {
+  return post_to_control([done = std::move(done)] {
+    if (the_server == nullptr) return done(false, "no server runs");
+    the_server->reload(done);
+  });
+}
+
+bool request_drain() {
+  return post_to_control([] {
+    if (the_server != nullptr) the_server->drain();
+  });
+}
+
+ServerState server_state() { return the_state.load(std::memory_order_relaxed); }
+std::shared_ptr<Generation> current_generation() { return the_server == nullptr ? nullptr : the_server->generation(); }
+void set_server(ServerControl* server) { the_server = server; }
+void set_server_state(ServerState state) { the_state.store(state, std::memory_order_relaxed); }
 
 bool post_to_control(std::function<void()> task) {
   Control& all = control();

@@ -1,10 +1,12 @@
-// The control thread as the rest of the process sees it: a bounded queue of tasks for it, and the completions that plugins owe
-// after on_drain and on_shutdown. One of each in a process; server.cpp opens them, turns them, and closes them.
+// The control thread as the rest of the process sees it: a bounded queue of tasks for it, the completions that plugins owe after
+// on_drain and on_shutdown, and what the server can be asked for. One of each in a process; server.cpp opens, turns and closes them.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 
 namespace cleat {
 
@@ -15,6 +17,33 @@ bool post_to_control(std::function<void()> task);
 
 // [any] cleat_host.complete. False if there is no such completion, or it was completed before.
 bool complete_from_plugin(std::uint64_t completion);
+
+// --- what the running server does when asked ---
+
+// [any] Reads the configuration again. `done` runs on the control thread: applied, or refused with the reasons (then nothing has
+// changed). False when the control thread's queue is full: `done` is not called.
+using ReloadDone = std::function<void(bool ok, const std::string& text)>;
+bool request_reload(ReloadDone done);
+bool request_drain();  // [any] as SIGTERM does
+
+enum class ServerState : std::uint32_t { kStarting, kServing, kDraining, kStopping };
+ServerState server_state();  // [any]
+
+struct Generation;
+std::shared_ptr<Generation> current_generation();  // [control] nullptr before the first and after the last
+
+// [control] What the functions above reach; nullptr when there is none.
+class ServerControl {
+ public:
+  virtual void reload(ReloadDone done) = 0;
+  virtual void drain() = 0;
+  virtual std::shared_ptr<Generation> generation() const = 0;
+
+ protected:
+  ~ServerControl() = default;
+};
+void set_server(ServerControl* server);
+void set_server_state(ServerState state);
 
 // --- [control] for the server ---
 

@@ -21,7 +21,7 @@ Exchange::~Exchange() = default;
 void Exchange::start_life(Http1Server& server_, const Listener& listener_) {
   server = &server_;
   listener = &listener_;
-  home = worker.current_generation.get();
+  home = &server_.home();
   ++home->users;
   const auto timeout = static_cast<std::uint64_t>(listener->config->timeouts.request.count());
   request_deadline_ms_ = timeout == 0 ? 0 : worker.reactor.now_ms() + timeout;
@@ -427,7 +427,7 @@ void Exchange::finish() {
 
 // Back to the state of a new object, under the next generation; called by the worker.
 void Exchange::reset_life() {
-  --home->users;
+  worker.leave(*home);
   ++generation;
   if (generation == 0) generation = 1;
   stage = Stage::kIdle;

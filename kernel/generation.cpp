@@ -233,15 +233,17 @@ void make_listener(Generation& generation, const config::Listener& from, const G
   listener.config = &from;
   listener.index = static_cast<std::uint32_t>(generation.listeners.size() - 1);
   listener.limits = {.head_bytes_max = from.limits.head_bytes, .target_bytes_max = from.limits.target_bytes, .fields_max = from.limits.headers};
-  const Listener* const old = before == nullptr ? nullptr : before->listener(from.name);
-  if (old != nullptr) listener.open_connections = old->open_connections;
   Result<Address> address = parse_address(from.address);
   if (address.ok()) {
     listener.address = *address;
+    if (address->port() != 0) generation.listener_addresses.emplace(from.address, &listener);
   } else {
     diagnostics.error(*from.node, address.error());
   }
 
+  if (const Listener* const old = before == nullptr ? nullptr : before->listening_as(listener); old != nullptr) {
+    listener.open_connections = old->open_connections;
+  }
   const KernelMetrics& all = kernel_metrics();
   listener.requests = series(all.requests, {from.name});
   listener.connections = series(all.connections, {from.name});
@@ -276,6 +278,12 @@ hooks::Instance* Generation::instance(std::string_view name) const {
 Listener* Generation::listener(std::string_view name) const {
   const auto found = listener_names.find(name);
   return found == listener_names.end() ? nullptr : found->second;
+}
+
+Listener* Generation::listening_as(const Listener& other) const {
+  if (Listener* const same = listener(other.config->name); same != nullptr && same->config->address == other.config->address) return same;
+  const auto found = listener_addresses.find(other.config->address);
+  return found == listener_addresses.end() ? nullptr : found->second;
 }
 
 Cluster* Generation::cluster(std::string_view name) const {

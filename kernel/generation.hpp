@@ -102,10 +102,12 @@ struct Generation {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unordered_map<std::string_view, hooks::Instance*> instance_names;  // views into the model
   std::unordered_map<std::string_view, Cluster*> cluster_names;
-  std::unordered_map<std::string_view, Listener*> listener_names;
+  std::unordered_map<std::string_view, Listener*> listener_names, listener_addresses;
   hooks::Instance* instance(std::string_view name) const;
   Cluster* cluster(std::string_view name) const;
   Listener* listener(std::string_view name) const;
+  // The one that listens where `other`, of another generation, does: on the same address, and for a port of 0 by the same name.
+  Listener* listening_as(const Listener& other) const;
   Generation() = default;
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;

@@ -28,6 +28,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
 #include "kernel/generation.hpp"
+#include "kernel/reload.hpp"
 #include "kernel/hooks/guard.hpp"
 #include "kernel/worker.hpp"
 
@@ -66,13 +67,6 @@ std::uint32_t worker_count(const config::Model& model) {
   return Worker::kIndexMax;
 }
 
-// Whoever lets go of a generation last: its plugins' last calls are the control thread's.
-std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
-  return {generation.release(), [](Generation* last) {
-            if (hooks::on_control_thread() || !post_to_control([last] { delete last; })) delete last;
-          }};
-}
-
 // 0 = none. Without listeners there is nothing that could say.
 milliseconds drain_time(const config::Model& model) {
   if (model.listeners.empty()) return config::Timeouts{}.drain;
@@ -84,13 +78,17 @@ milliseconds drain_time(const config::Model& model) {
   return longest;
 }
 
-class Server {
+class Server final : public ServerControl {
  public:
-  explicit Server(std::uint32_t workers);
+  Server(std::uint32_t workers, std::string config_file);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
   int run(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
+
+  void reload(ReloadDone done) override { reloader_.reload(std::move(done)); }
+  void drain() override;
+  std::shared_ptr<Generation> generation() const override { return reloader_.current(); }
 
  private:
   enum class Phase { kStarting, kServing, kDraining, kStopping, kShutdown };
@@ -103,8 +101,8 @@ class Server {
   void on_signal(int number);
   void stop_signal();
   void reopen();
-  void drain();
   void cut();
+  void enter(Phase phase, ServerState state);
   void shut_down();
   void advance();
   void ask(hooks::Hook hook, Completing entry);
@@ -120,8 +118,8 @@ class Server {
   asio::signal_set signals_{io_};
   asio::steady_timer deadline_{io_};
   asio::steady_timer log_count_{io_};
-  std::shared_ptr<Generation> generation_;
   std::vector<std::unique_ptr<Worker>> workers_;
+  Reloader reloader_;
   std::vector<std::thread> threads_;
   Phase phase_ = Phase::kStarting;
   std::size_t started_ = 0, drained_ = 0, ended_ = 0;  // workers
@@ -131,7 +129,7 @@ class Server {
   int code_ = kDone;
 };
 
-Server::Server(std::uint32_t workers) {
+Server::Server(std::uint32_t workers, std::string config_file) : reloader_(io_, workers_, std::move(config_file)) {
   std::vector<Worker*> all;
   for (std::uint32_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i));
@@ -151,17 +149,18 @@ Server::Server(std::uint32_t workers) {
 
 Server::~Server() {
   for (const auto& worker : workers_) worker->current_generation.reset();  // of one that never ran
-  generation_.reset();  // plugins' threads have ended once this is over
+  reloader_.forget();   // plugins' threads have ended once this is over
+  set_server(nullptr);
   close_control();      // what they posted last finds its instance gone
   set_workers({});
 }
 
 int Server::run(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) {
-  generation_ = std::move(generation);
-  for (const auto& worker : workers_) worker->adopt(generation_, std::move(sockets[worker->index]));
-  for (const auto& listener : generation_->listeners) {
+  reloader_.begin(std::move(generation), std::move(sockets));
+  for (const auto& listener : reloader_.current()->listeners) {
     say(log::Level::kInfo, "listening on " + listener->address.text() + " (listener " + listener->config->name + ")");
   }
+  set_server(this);
   wake_control_by([this] { asio::post(io_, run_control_tasks); });
   // Not before: a plugin whose create hangs can be ended by the interrupt key.
   for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) signals_.add(number);
@@ -240,7 +239,7 @@ void Server::wait_for_signals() {
 
 void Server::on_signal(int number) {
   if (number == SIGHUP) {
-    say(log::Level::kWarn, "SIGHUP: reload is not available yet");
+    reload([](bool, const std::string&) {});  // what comes of it is in the log
   } else if (number == SIGUSR1) {
     reopen();
   } else {
@@ -269,9 +268,9 @@ void Server::stop_signal() {
 void Server::reopen() {
   if (phase_ == Phase::kShutdown) return;
   const cleat_event event = {.size = sizeof(cleat_event), .kind = CLEAT_EVENT_REOPEN, .name = hooks::to_str("cleat.reopen"), .data = {}};
-  for (const auto& instance : generation_->instances) {
+  for (const auto& instance : reloader_.current()->instances) {
     if (instance->table.on_event == nullptr) continue;
-    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(generation_->workers, hooks::Hook::kEvent), [&] {
+    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(reloader_.current()->workers, hooks::Hook::kEvent), [&] {
       instance->table.on_event(instance->self, &event);
       return CLEAT_OK;
     });
@@ -286,8 +285,9 @@ void Server::advance() {
   switch (phase_) {
     case Phase::kStarting:
       if (started_ < threads_.size()) return;
-      phase_ = Phase::kServing;
+      enter(Phase::kServing, ServerState::kServing);
       say(log::Level::kInfo, "ready");
+      reloader_.serve();
       return;
     case Phase::kServing:
       return;
@@ -303,9 +303,16 @@ void Server::advance() {
   }
 }
 
+void Server::enter(Phase phase, ServerState state) {
+  phase_ = phase;
+  set_server_state(state);
+}
+
 void Server::drain() {
-  phase_ = Phase::kDraining;
-  const milliseconds time = drain_time(generation_->model);
+  if (phase_ != Phase::kStarting && phase_ != Phase::kServing) return;
+  enter(Phase::kDraining, ServerState::kDraining);
+  reloader_.stop();
+  const milliseconds time = drain_time(reloader_.current()->model);
   say(log::Level::kInfo, time.count() == 0 ? "draining" : "draining, for at most " + std::to_string(time.count()) + " ms");
   if (time.count() != 0) arm(time, &Server::drain_is_late);
   ask(hooks::Hook::kDrain, &cleat_plugin::on_drain);
@@ -328,7 +335,8 @@ void Server::drain_is_late() {
 
 void Server::cut() {
   give_up_on("on_drain");
-  phase_ = Phase::kStopping;
+  enter(Phase::kStopping, ServerState::kStopping);
+  reloader_.stop();
   arm(kWorkerStopWait, &Server::stop_is_late);
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     post_surely(*workers_[i], [of = workers_[i].get()] {
@@ -359,7 +367,7 @@ void Server::shutdown_is_late() {
 }
 
 void Server::ask(hooks::Hook hook, Completing entry) {
-  for (const auto& instance : generation_->instances) {
+  for (const auto& instance : reloader_.current()->instances) {
     const auto call = instance->table.*entry;
     if (call == nullptr) continue;
     const std::uint64_t completion = expect_completion([this](std::uint64_t done) {
@@ -367,7 +375,7 @@ void Server::ask(hooks::Hook hook, Completing entry) {
       advance();
     });
     completions_.emplace(completion, instance->name);
-    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(generation_->workers, hook), [&] {
+    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(reloader_.current()->workers, hook), [&] {
       call(instance->self, completion);
       return CLEAT_OK;
     });
@@ -423,10 +431,10 @@ int start(const RunOptions& options) {
 
   log::set_level(static_cast<log::Level>(options.log_level.value_or(model.log_level)));
   const std::uint32_t workers = worker_count(model);
-  Server server(workers);  // before plugins are created: their threads may call workers from then on
+  Server server(workers, options.config_file);  // before plugins are created: their threads may call workers from then on
   std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, nullptr, diagnostics);
   if (generation == nullptr) return refused();
-  Result<std::vector<std::vector<Socket>>> sockets = open_listening(generation->listeners, workers);
+  Result<std::vector<std::vector<Socket>>> sockets = open_listening(*generation, nullptr, workers);
   if (!sockets.ok()) return refuse(sockets.error());
   return server.run(share(std::move(generation)), std::move(*sockets));
 }

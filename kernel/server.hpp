@@ -18,7 +18,7 @@ struct RunOptions {
 //
 // SIGTERM and SIGINT drain: no new connections, what is in flight is finished, and what is left after timeouts.drain (the longest of
 // all listeners) is cut. A second one cuts at once; a third does not wait for plugins' on_shutdown. SIGUSR1 is the event
-// "cleat.reopen" for the plugins. SIGHUP is only logged, and SIGPIPE ignored.
+// "cleat.reopen" for the plugins, SIGHUP reads the configuration again (reload.hpp), SIGPIPE is ignored.
 int run_server(const RunOptions& options);
 
 }  // namespace cleat

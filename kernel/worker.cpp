@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
+
 #include "kernel/accept/acceptor.hpp"
 #include "kernel/accept/http1_server.hpp"
 #include "kernel/exchange.hpp"
@@ -21,7 +23,9 @@ Worker* Worker::current() { return this_worker; }
 Worker* worker_at(std::uint32_t index) { return index < all_workers.size() ? all_workers[index] : nullptr; }
 void set_workers(std::vector<Worker*> workers) { all_workers = std::move(workers); }
 
-WorkerGeneration::WorkerGeneration(std::shared_ptr<Generation> shared) : generation(std::move(shared)) {}
+WorkerGeneration::WorkerGeneration(Worker& worker, std::shared_ptr<Generation> shared) : generation(std::move(shared)) {
+  for (const auto& cluster : generation->clusters) pools.push_back(std::make_unique<upstream::Pool>(worker, *cluster));
+}
 WorkerGeneration::~WorkerGeneration() = default;
 
 Worker::Worker(std::uint32_t index_) : index(index_), scratch(new char[2 * kScratchBytes]), plugin_timers(std::make_unique<PluginTimers>(*this)) {
@@ -42,35 +46,91 @@ std::uint64_t Worker::random() {  // xoroshiro128+ (Blackman, Vigna)
 }
 
 void Worker::adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets) {
-  current_generation = std::make_unique<WorkerGeneration>(std::move(generation));
-  Generation& shared = *current_generation->generation;
-  for (const auto& cluster : shared.clusters) current_generation->pools.push_back(std::make_unique<upstream::Pool>(*this, *cluster));
-  for (std::uint32_t i = 0; i < sockets.size(); ++i) {
-    acceptors.push_back(std::make_unique<Acceptor>(*this, i, std::move(sockets[i])));
+  if (this_worker == this) start_instances(*generation);  // else `run` does
+  if (current_generation != nullptr) old_generations_.push_back(std::move(current_generation));
+  current_generation = std::make_unique<WorkerGeneration>(*this, std::move(generation));
+  update_acceptors(std::move(sockets));
+  for (Http1Server* connection = connections; connection != nullptr; connection = connection->next) connection->generation_changed();
+  retire_unused();
+}
+
+void Worker::update_acceptors(std::vector<Socket> sockets) {
+  const Generation& now = *current_generation->generation;
+  for (const auto& acceptor : acceptors) {
+    if (!acceptor->listening()) continue;
+    const Listener& old = acceptor->listener();
+    if (const Listener* const next = now.listening_as(old); next != nullptr) {
+      acceptor->follow(*next);
+    } else {
+      acceptor->stop();
+    }
   }
+  for (std::size_t i = acceptors.size(); i-- > 0;) {
+    if (!acceptors[i]->listening() && acceptors[i]->idle()) remove(*acceptors[i]);
+  }
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    if (!sockets[i].open()) continue;
+    acceptors.push_back(std::make_unique<Acceptor>(*this, *now.listeners[i], std::move(sockets[i])));
+    if (draining) acceptors.back()->stop();
+  }
+}
+
+void Worker::remove(Acceptor& acceptor) {
+  const auto at = std::find_if(acceptors.begin(), acceptors.end(), [&](const auto& one) { return one.get() == &acceptor; });
+  reactor.retire([gone = std::shared_ptr<Acceptor>(std::move(*at))] {});
+  acceptors.erase(at);
+}
+
+void Worker::start_instances(const Generation& generation) {
+  for (const auto& instance : generation.instances) {
+    if (++running_[instance->handle] != 1 || instance->table.worker_start == nullptr) continue;
+    hooks::call_hook(*this, *instance, hooks::Hook::kWorkerStart, nullptr, 255, [&]() -> std::uint32_t {
+      return instance->table.worker_start(instance->self, index) == CLEAT_OK ? CLEAT_CONTINUE : CLEAT_FAIL;
+    });
+  }
+}
+
+void Worker::stop_instances(const Generation& generation) {
+  for (const auto& instance : generation.instances) {
+    const auto running = running_.find(instance->handle);
+    if (--running->second != 0) continue;
+    running_.erase(running);
+    plugin_timers->cancel_all(instance->handle);
+    if (instance->table.worker_stop == nullptr) continue;
+    hooks::call_callback(*this, *instance, hooks::Hook::kWorkerStop, nullptr, 255, [&] { instance->table.worker_stop(instance->self, index); });
+  }
+}
+
+void Worker::leave(WorkerGeneration& generation) {
+  if (--generation.users != 0 || &generation == current_generation.get() || retiring_) return;
+  retiring_ = true;  // later: the caller may be in the middle of something that still looks at it
+  reactor.defer([](void* self, std::uint64_t) { static_cast<Worker*>(self)->retire_unused(); }, this);
+}
+
+void Worker::retire_unused() {
+  retiring_ = false;
+  std::vector<std::unique_ptr<WorkerGeneration>> unused;
+  std::erase_if(old_generations_, [&](auto& one) {
+    if (one->users != 0) return false;
+    unused.push_back(std::move(one));
+    return true;
+  });
+  for (const auto& one : unused) stop_instances(*one->generation);
 }
 
 void Worker::run() {
   this_worker = this;
   metrics::set_thread_shard(index);
-  const auto& instances = current_generation->generation->instances;
-  for (const auto& instance : instances) {
-    if (instance->table.worker_start == nullptr) continue;
-    hooks::call_hook(*this, *instance, hooks::Hook::kWorkerStart, nullptr, 255, [&]() -> std::uint32_t {
-      return instance->table.worker_start(instance->self, index) == CLEAT_OK ? CLEAT_CONTINUE : CLEAT_FAIL;
-    });
-  }
+  start_instances(*current_generation->generation);
   reactor.run();
-  for (const auto& instance : instances) {
-    plugin_timers->cancel_all(instance->handle);
-    if (instance->table.worker_stop == nullptr) continue;
-    hooks::call_callback(*this, *instance, hooks::Hook::kWorkerStop, nullptr, 255, [&] { instance->table.worker_stop(instance->self, index); });
-  }
+  reactor.run_deferred();
+  old_generations_.push_back(std::move(current_generation));
+  for (const auto& one : old_generations_) stop_instances(*one->generation);
   acceptors.clear();
-  current_generation->pools.clear();
+  for (const auto& one : old_generations_) one->pools.clear();
   reactor.run_deferred();
   reactor.run_retired();
-  current_generation.reset();
+  old_generations_.clear();
   this_worker = nullptr;
 }
 
@@ -81,6 +141,9 @@ void Worker::drain(std::function<void()> drained) {
   drained_ = std::move(drained);
   for (const auto& acceptor : acceptors) acceptor->stop();
   for (const auto& pool : current_generation->pools) pool->close_idle();
+  for (const auto& old : old_generations_) {
+    for (const auto& pool : old->pools) pool->close_idle();
+  }
   for (Http1Server* connection = connections; connection != nullptr;) {
     Http1Server* const next = connection->next;
     connection->drain();

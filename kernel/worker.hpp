@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "kernel/base/arena.hpp"
@@ -18,13 +19,14 @@ class Acceptor;
 class Exchange;
 class Http1Server;
 class PluginTimers;
+class Worker;
 namespace upstream {
 class Pool;
 }
 
 // One worker's half of a generation. Retired when it is no longer current and nothing uses it.
 struct WorkerGeneration {
-  explicit WorkerGeneration(std::shared_ptr<Generation> shared);
+  WorkerGeneration(Worker& worker, std::shared_ptr<Generation> shared);
   ~WorkerGeneration();
   std::shared_ptr<Generation> generation;
   std::vector<std::unique_ptr<upstream::Pool>> pools;  // by cluster index
@@ -50,7 +52,7 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void run();  // the thread's body: worker_start of the instances, the loop, worker_stop
+  void run();  // the thread's body: worker_start of the instances, the loop, worker_stop of all that still run
   // The worker of this thread, or nullptr.
   static Worker* current();
 
@@ -58,7 +60,10 @@ class Worker {
   bool post(Reactor::Task task) { return reactor.post(std::move(task)); }
 
   // --- set before run() by the control thread, or on this thread by a posted task ---
-  void adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets);  // by listener index
+  // Makes the generation the current one. What is under way goes on in its own; connections move to the new one between two exchanges,
+  // where what their on_connection hooks did holds there too. sockets: by listener, those it did not have before, which are listened on
+  // beside those it has. A listener that is gone, or has another address, is no longer listened on.
+  void adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets);
   void drain(std::function<void()> drained);  // stop accepting, close idle connections, no more keep-alive
   void cut();                                 // close what is left
   void stop();                                // end of run()
@@ -81,7 +86,9 @@ class Worker {
   CallStamp stamp;
   bool draining = false;
   std::unique_ptr<WorkerGeneration> current_generation;
-  std::vector<std::unique_ptr<Acceptor>> acceptors;
+  void leave(WorkerGeneration& generation);  // by each user, once: the last one's leaving retires one that is not current
+  std::vector<std::unique_ptr<Acceptor>> acceptors;  // those that no longer listen too, while connections came from them
+  void remove(Acceptor& acceptor);
   std::unique_ptr<PluginTimers> plugin_timers;
   Http1Server* connections = nullptr;  // intrusive list
   std::uint64_t connection_count = 0;
@@ -90,6 +97,14 @@ class Worker {
 
  private:
   void end_drain_if_idle();
+  void start_instances(const Generation& generation);
+  void stop_instances(const Generation& generation);
+  void update_acceptors(std::vector<Socket> sockets);
+  void retire_unused();
+  std::vector<std::unique_ptr<WorkerGeneration>> old_generations_;  // in use still
+  // Of each instance that has been started here, the generations of this worker that have it.
+  std::unordered_map<cleat_instance, std::uint32_t> running_;
+  bool retiring_ = false;
   static constexpr std::uint32_t kExchangesMax = 1U << 20;
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::vector<std::uint32_t> free_exchanges_;

@@ -42,16 +42,16 @@ bool of_the_peer(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(Worker& worker, std::uint32_t listener_index, Socket listening)
+Acceptor::Acceptor(Worker& worker, const Listener& listener, Socket listening)
     : worker_(worker),
-      index_(listener_index),
+      listener_(&listener),
       listening_(std::move(listening)),
       reserve_(open_reserve()),
-      open_connections_(worker.current_generation->generation->listeners[listener_index]->open_connections),
+      open_connections_(listener.open_connections),
       alive_(std::make_shared<Acceptor*>(this)),
       pause_([](void* self) { static_cast<Acceptor*>(self)->accept_some(); }, this) {
   if (!worker_.reactor.add(listening_.fd(), *this)) {
-    log::write(log::Level::kError, "kernel", "listener " + listener().config->name + ": epoll_ctl: " + std::strerror(errno));
+    log::write(log::Level::kError, "kernel", "listener " + listener.config->name + ": epoll_ctl: " + std::strerror(errno));
   }
 }
 
@@ -63,11 +63,10 @@ void Acceptor::stop() {
   reserve_.close();
 }
 
-const Listener& Acceptor::listener() const { return *worker_.current_generation->generation->listeners[index_]; }
-
 void Acceptor::connection_closed() {
   open_connections_->fetch_sub(1, std::memory_order_relaxed);
-  metrics::add(listener().active, -1);
+  --connections_;
+  if (!listening() && idle()) worker_.remove(*this);
 }
 
 void Acceptor::on_io(std::uint32_t) {
@@ -100,14 +99,13 @@ void Acceptor::accept_more() {
 
 void Acceptor::admit(Socket socket, const Address& peer) {
   const Listener& to = listener();
-  metrics::add(to.connections, 1);
   if (open_connections_->fetch_add(1, std::memory_order_relaxed) >= to.config->limits.connections) {
     open_connections_->fetch_sub(1, std::memory_order_relaxed);
     metrics::add(to.bite("connections"), 1);
     say("limits.connections (" + std::to_string(to.config->limits.connections) + ") is reached: closing further connections");
     return;
   }
-  metrics::add(to.active, 1);
+  ++connections_;
   set_no_delay(socket.fd());
   (new Http1Server(worker_, *this, std::move(socket), peer))->start();  // the worker's list of connections owns it
 }

@@ -22,17 +22,18 @@ class Acceptor final : public IoHandler {
   static constexpr std::uint64_t kPauseMs = 100;     // after a shortage of descriptors or memory
   static constexpr std::uint64_t kSayAgainMs = 1000; // between two lines about the same shortage
 
-  // REQUIRES: worker.current_generation is there. Registers the socket with the worker's reactor.
-  Acceptor(Worker& worker, std::uint32_t listener_index, Socket listening);
+  // Registers the socket with the worker's reactor.
+  Acceptor(Worker& worker, const Listener& listener, Socket listening);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();
 
   void stop();                       // closes the listening socket; connections go on
   bool listening() const { return listening_.open(); }
+  bool idle() const { return connections_ == 0; }  // no connection came from here that is open still
   void connection_closed();          // once for each connection that was started
-  const Listener& listener() const;  // as the worker's current generation has it
-  std::uint32_t listener_index() const { return index_; }
+  const Listener& listener() const { return *listener_; }  // as the worker's current generation has it, while listening()
+  void follow(const Listener& listener) { listener_ = &listener; }  // the same one in another generation
 
   void on_io(std::uint32_t events) override;
 
@@ -44,7 +45,8 @@ class Acceptor final : public IoHandler {
   void say(std::string_view text);
 
   Worker& worker_;
-  const std::uint32_t index_;
+  const Listener* listener_;
+  std::uint64_t connections_ = 0;
   Socket listening_;
   Socket reserve_;                   // given up for the moment that it takes to refuse a connection without a descriptor
   const std::shared_ptr<std::atomic<std::uint64_t>> open_connections_;

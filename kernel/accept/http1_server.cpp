@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 #include "kernel/accept/acceptor.hpp"
 #include "kernel/exchange.hpp"
@@ -29,9 +30,7 @@ Http1Server::Http1Server(Worker& worker, Acceptor& acceptor, Socket socket, cons
   metrics::add(listener_->active, 1);
 }
 
-Http1Server::~Http1Server() { --home_->users; }
-
-std::uint64_t Http1Server::generation() const { return home_->generation->id; }
+Http1Server::~Http1Server() { worker_.leave(*home_); }
 
 std::uint64_t Http1Server::handle() {
   if (handle_ == 0) handle_ = worker_.name_connection(this);
@@ -179,9 +178,47 @@ void Http1Server::after_flush() {
   }
 }
 
+// --- generations ---
+
+// The same listener in the worker's current generation, if the connection may go on there: every on_connection hook of its chain has seen
+// the connection, and every plugin that has seen it is still there to see its end.
+const Listener* Http1Server::listener_to_follow(std::uint64_t& ended_hooks) const {
+  if (!acceptor_.listening()) return nullptr;
+  const Listener& there = acceptor_.listener();
+  const auto& instances = there.chain.instances;
+  ended_hooks = 0;
+  for (std::size_t i = 0; i < listener_->chain.instances.size(); ++i) {
+    if ((ended_hooks_ >> i & 1) == 0) continue;
+    const auto at = std::find(instances.begin(), instances.end(), listener_->chain.instances[i]);
+    if (at == instances.end()) return nullptr;
+    ended_hooks |= std::uint64_t{1} << (at - instances.begin());
+  }
+  for (const std::uint8_t position : there.chain.of(hooks::Hook::kConnection)) {
+    if ((ended_hooks >> position & 1) == 0) return nullptr;
+  }
+  return &there;
+}
+
+void Http1Server::follow_generation() {
+  if (home_ == worker_.current_generation.get()) return;
+  std::uint64_t ended_hooks = 0;
+  const Listener* const there = listener_to_follow(ended_hooks);
+  if (there == nullptr) return;  // one more exchange where it is, and the end
+  WorkerGeneration& old = *std::exchange(home_, worker_.current_generation.get());
+  ++home_->users;
+  listener_ = there;
+  ended_hooks_ = ended_hooks;
+  worker_.leave(old);
+}
+
+void Http1Server::generation_changed() {
+  if (state_ == State::kHead && in_.empty()) follow_generation();
+}
+
 // --- heads ---
 
 void Http1Server::wait_for_request() {
+  follow_generation();
   scanned_ = 0;
   if (in_.empty()) worker_.give_buffer(std::move(in_));
   const config::Timeouts& timeouts = listener_->config->timeouts;
@@ -308,7 +345,11 @@ void Http1Server::begin_exchange(http::ParseError error, std::string_view head) 
   x.begin(*this, *listener_, head);
 }
 
-bool Http1Server::may_keep_alive() const { return keep_ && !eof_ && !broken_ && !worker_.draining; }
+bool Http1Server::may_keep_alive() const {
+  if (!keep_ || eof_ || broken_ || worker_.draining) return false;
+  std::uint64_t ended_hooks = 0;
+  return home_ == worker_.current_generation.get() || listener_to_follow(ended_hooks) != nullptr;
+}
 
 // --- bodies ---
 

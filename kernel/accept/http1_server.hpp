@@ -55,11 +55,12 @@ class Http1Server final : public IoHandler {
   std::uint64_t requests() const { return requests_; }
   std::uint64_t accepted_unix_us() const { return accepted_unix_us_; }
   const Listener& listener() const { return *listener_; }
-  std::uint64_t generation() const;
+  WorkerGeneration& home() const { return *home_; }
   std::uint64_t handle();                  // cleat_conn; named at the first call
   bool suspend(std::uint32_t number);      // in on_connection
   void resume(std::uint32_t number, std::uint32_t verdict);
   void drain();                            // close when idle
+  void generation_changed();               // the worker has another one: go there, now or before the next request
   Worker& worker() { return worker_; }
   Exchange* exchange() { return exchange_; }
 
@@ -68,6 +69,8 @@ class Http1Server final : public IoHandler {
   std::uint32_t timers = 0, timer_list = 0;
 
  private:
+  const Listener* listener_to_follow(std::uint64_t& ended_hooks) const;
+  void follow_generation();
   enum class State : std::uint8_t { kOpening, kHead, kExchange, kDraining, kTunnel, kLinger, kClosed };
   bool run_connection_hooks();
   Io read_scratch();

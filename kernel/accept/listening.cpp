@@ -26,18 +26,27 @@ std::string probe(const Address& address) {
 
 }  // namespace
 
-Result<std::vector<std::vector<Socket>>> open_listening(const std::vector<std::unique_ptr<Listener>>& listeners, std::uint32_t workers) {
+Result<std::vector<std::vector<Socket>>> open_listening(const Generation& generation, const Generation* before, std::uint32_t workers) {
+  std::vector<Listener*> listeners;
+  for (const auto& listener : generation.listeners) {
+    if (const Listener* const old = before == nullptr ? nullptr : before->listening_as(*listener); old != nullptr) {
+      listener->address = old->address;
+    } else {
+      listeners.push_back(listener.get());
+    }
+  }
   // All probes first: one listener may be on 0.0.0.0 and another, of the same port, on one address.
-  for (const auto& listener : listeners) {
+  for (const Listener* listener : listeners) {
     if (const std::string why = probe(listener->address); !why.empty()) return of_listener(*listener, why);
   }
   std::vector<std::vector<Socket>> sockets(workers);
-  for (const auto& listener : listeners) {
+  for (std::vector<Socket>& of_worker : sockets) of_worker.resize(generation.listeners.size());
+  for (Listener* listener : listeners) {
     for (std::vector<Socket>& of_worker : sockets) {
       Result<Socket> socket = listen_on(listener->address);
       if (!socket.ok()) return of_listener(*listener, socket.error());
       if (listener->address.port() == 0) listener->address = local_address(socket->fd());
-      of_worker.push_back(std::move(*socket));
+      of_worker[listener->index] = std::move(*socket);
     }
   }
   return sockets;

@@ -13,6 +13,7 @@ namespace cleat {
 
 // By worker, then by listener. A listener's port 0 becomes the one that was bound, in Listener::address. The error names the
 // listener. An address that another process listens on is an error even if that one has SO_REUSEPORT set.
-Result<std::vector<std::vector<Socket>>> open_listening(const std::vector<std::unique_ptr<Listener>>& listeners, std::uint32_t workers);
+// Listeners that `before` (nullptr: none) has under the same name and address keep their sockets: theirs are left closed here.
+Result<std::vector<std::vector<Socket>>> open_listening(const Generation& generation, const Generation* before, std::uint32_t workers);
 
 }  // namespace cleat

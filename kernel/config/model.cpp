@@ -79,6 +79,7 @@ Model read_model(const Document& document, Diagnostics& diagnostics) {
                                   {"warn", Model::LogLevel::kWarn},
                                   {"error", Model::LogLevel::kError}},
                                  model.log_level);
+  optional(root, "watch", reading, model.watch);
   for (const Node* node : one_or_items(root, "plugin_path", reading)) {
     std::string folder;
     if (read_text(*node, diagnostics, folder)) model.plugin_path.push_back(beside(document.file, folder));

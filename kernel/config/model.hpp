@@ -166,6 +166,7 @@ struct Model {
   std::vector<std::string> plugin_path;       // folders, made absolute: in the file, relative to its folder. Always searched
                                               // after: <executable>/../plugins
   enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError } log_level = LogLevel::kInfo;
+  Milliseconds watch{0};             // how often to look whether the file has changed, and reload; 0 = never
   std::vector<Instance> instances;   // plugins:
   std::vector<Listener> listeners;
   std::vector<Cluster> clusters;

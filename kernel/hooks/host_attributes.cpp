@@ -109,7 +109,7 @@ cleat_status attributes_integer(std::uint64_t subject, std::uint32_t attribute, 
     case CLEAT_ATTR_START_UNIX_US: return answer(connection->accepted_unix_us(), value);
     case CLEAT_ATTR_CONNECTION_ID: return answer(connection->id(), value);
     case CLEAT_ATTR_CONNECTION_REQUESTS: return answer(connection->requests(), value);
-    case CLEAT_ATTR_GENERATION: return answer(connection->generation(), value);
+    case CLEAT_ATTR_GENERATION: return answer(connection->home().generation->id, value);
     default: return not_of_a_connection();
   }
 }

@@ -1,0 +1,207 @@
+#include "kernel/reload.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <thread>
+#include <utility>
+
+#include "kernel/accept/listening.hpp"
+#include "kernel/base/check.hpp"
+#include "kernel/base/log.hpp"
+#include "kernel/hooks/guard.hpp"
+
+namespace cleat {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::milliseconds kPostAgain{1};  // when a worker's queue is full
+
+void say(log::Level level, std::string_view text) { log::write(level, "kernel", text); }
+
+metrics::SeriesId metric(metrics::Kind kind, const char* name, const char* help, std::vector<std::string> labels = {},
+                         const std::vector<std::string_view>& values = {}) {
+  Result<metrics::MetricId> id = metrics::define(
+      {.kind = kind, .name = name, .help = help, .labels = std::move(labels), .bounds = {}, .series_max = 16});
+  CLEAT_CHECK(id.ok());  // defined before any plugin could take the name for something else
+  Result<metrics::SeriesId> series = metrics::series(*id, values);
+  CLEAT_CHECK(series.ok());
+  return *series;
+}
+
+metrics::SeriesId retired_gauge() {
+  static const metrics::SeriesId all = metric(metrics::Kind::kGauge, "cleat_generations_retired",
+                                              "Generations that are no longer current and have exchanges or connections still.");
+  return all;
+}
+
+// What changes when a file is written or replaced, through symbolic links too. Empty while there is none.
+std::string mark_of(const std::string& file) {
+  struct stat now {};
+  if (::stat(file.c_str(), &now) != 0) return {};
+  return std::to_string(now.st_dev) + '/' + std::to_string(now.st_ino) + '/' + std::to_string(now.st_size) + '/' +
+         std::to_string(now.st_mtim.tv_sec) + '.' + std::to_string(now.st_mtim.tv_nsec);
+}
+
+}  // namespace
+
+std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
+  const auto end = [](Generation* last) {
+    delete last;
+    metrics::add(retired_gauge(), -1);
+  };
+  return {generation.release(), [end](Generation* last) {
+            if (hooks::on_control_thread() || !post_to_control([end, last] { end(last); })) end(last);
+          }};
+}
+
+Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file)
+    : io_(io), late_(io), watch_(io), workers_(workers), file_(std::move(config_file)) {
+  generation_ = metric(metrics::Kind::kGauge, "cleat_generation", "Number of the generation in force.");
+  constexpr const char* kHelp = "Changes of the configuration that were tried, by what came of them.";
+  applied_ = metric(metrics::Kind::kCounter, "cleat_reloads_total", kHelp, {"result"}, {"applied"});
+  refused_ = metric(metrics::Kind::kCounter, "cleat_reloads_total", kHelp, {"result"}, {"refused"});
+  retired_gauge();
+}
+
+Reloader::~Reloader() = default;
+
+void Reloader::begin(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) {
+  current_ = std::move(generation);
+  metrics::add(generation_, static_cast<std::int64_t>(current_->id));
+  for (const auto& worker : workers_) worker->adopt(current_, std::move(sockets[worker->index]));
+}
+
+void Reloader::serve() {
+  serving_ = true;
+  seen_ = mark_of(file_);
+  watch();
+  change();
+}
+
+void Reloader::stop() {
+  stopped_ = true;
+  late_.cancel();
+  watch_.cancel();
+  changing_.insert(changing_.end(), std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
+  asked_.clear();
+  busy_ = false;
+  for (const ReloadDone& done : std::exchange(changing_, {})) done(false, "the process is ending");
+}
+
+void Reloader::reload(ReloadDone done) {
+  if (stopped_) return done(false, "the process is ending");
+  if (asked_.size() >= kAskedMax) return done(false, "too many reloads wait already");
+  asked_.push_back(std::move(done));
+  // Not at once: what was asked for in the same turn is answered by one build.
+  asio::post(io_, [this] { change(); });
+}
+
+void Reloader::change() {
+  if (!serving_ || stopped_ || busy_ || asked_.empty()) return;
+  busy_ = true;
+  changing_ = std::exchange(asked_, {});
+  std::string why;
+  if (!build(why)) finish(false, why);
+}
+
+// --- the next generation ---
+
+bool Reloader::build(std::string& why) {
+  Result<std::string> text = config::read_file(file_);
+  if (!text.ok()) {
+    why = file_ + ": " + text.error();
+    return false;
+  }
+  config::Diagnostics diagnostics(file_);
+  config::Document document = config::parse_document(*text, diagnostics);
+  config::Model model = config::read_model(document, diagnostics);
+  std::unique_ptr<Generation> next;
+  if (document.root != nullptr && !diagnostics.failed()) {
+    next = build_generation(current_->id + 1, std::move(document), std::move(model), current_->workers, current_.get(), diagnostics);
+  }
+  if (next == nullptr) {
+    why = diagnostics.text();
+    return false;
+  }
+  Result<std::vector<std::vector<Socket>>> sockets = open_listening(*next, current_.get(), current_->workers);
+  if (!sockets.ok()) {
+    why = sockets.error();
+    return false;
+  }
+  if (next->model.workers != current_->model.workers) say(log::Level::kWarn, "workers: another number of them takes effect at the next start");
+  metrics::add(retired_gauge(), 1);
+  current_ = share(std::move(next));
+  hand_over(std::move(*sockets));
+  return true;
+}
+
+void Reloader::hand_over(std::vector<std::vector<Socket>> sockets) {
+  missing_ = workers_.size();
+  for (const auto& worker : workers_) {
+    auto fresh = std::make_shared<std::vector<Socket>>(std::move(sockets[worker->index]));
+    const std::function<void()> task = [this, of = worker.get(), next = current_, fresh, id = current_->id] {
+      of->adopt(next, std::move(*fresh));
+      asio::post(io_, [this, id] { taken_over(id); });
+    };
+    while (!worker->post(task)) std::this_thread::sleep_for(kPostAgain);
+  }
+  late_.expires_after(kSwitchWait);
+  late_.async_wait([this, id = current_->id](const boost::system::error_code& error) {
+    if (error || !busy_ || current_->id != id) return;
+    say(log::Level::kWarn, std::to_string(missing_) + " workers have not taken over the new configuration yet: a plugin's hook holds them");
+    finish(true, {});
+  });
+}
+
+void Reloader::taken_over(std::uint64_t id) {
+  if (!busy_ || current_->id != id || --missing_ != 0) return;
+  late_.cancel();
+  finish(true, {});
+}
+
+void Reloader::finish(bool ok, const std::string& text) {
+  metrics::add(ok ? applied_ : refused_, 1);
+  std::string answer = text;
+  if (ok) {
+    answer = "generation " + std::to_string(current_->id);
+    metrics::add(generation_, 1);
+    log::set_level(static_cast<log::Level>(current_->model.log_level));
+    say(log::Level::kInfo, "reloaded: " + answer + " is in force");
+    for (const auto& listener : current_->listeners) {
+      say(log::Level::kDebug, "listening on " + listener->address.text() + " (listener " + listener->config->name + ")");
+    }
+  } else {
+    say(log::Level::kError, "the reload was refused, nothing has changed:\n" + answer);
+  }
+  for (const ReloadDone& done : std::exchange(changing_, {})) done(ok, answer);
+  busy_ = false;
+  asio::post(io_, [this] { change(); });
+}
+
+// --- the watched file ---
+
+void Reloader::watch() {
+  const std::chrono::milliseconds every = current_->model.watch;
+  // Looked for again also where nothing is watched: the next configuration may want it.
+  watch_.expires_after(every.count() == 0 ? std::chrono::milliseconds(1'000) : every);
+  watch_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopped_) look_at_file();
+  });
+}
+
+void Reloader::look_at_file() {
+  const std::string mark = mark_of(file_);
+  if (mark != seen_ && !mark.empty()) {
+    seen_ = mark;
+    if (current_->model.watch.count() != 0) {
+      say(log::Level::kInfo, file_ + " has changed: reloading");
+      reload([](bool, const std::string&) {});
+    }
+  }
+  watch();
+}
+
+}  // namespace cleat

@@ -1,0 +1,68 @@
+// Reloader: which generation is in force, and how the next one comes to be. A build that fails changes nothing and says why; one that
+// succeeds is handed to every worker, each of which takes it over between two events. One change at a time; what is asked for meanwhile
+// waits, and one build answers all of it. The control thread.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kernel/base/metrics.hpp"
+#include "kernel/control.hpp"
+#include "kernel/generation.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat {
+
+class Reloader {
+ public:
+  // How long a change waits for the workers to take it over. One that a plugin holds does so when it is let go.
+  static constexpr std::chrono::milliseconds kSwitchWait{10'000};
+  static constexpr std::size_t kAskedMax = 1'024;
+
+  Reloader(boost::asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file);
+  Reloader(const Reloader&) = delete;
+  Reloader& operator=(const Reloader&) = delete;
+  ~Reloader();
+
+  // The first one: already built, and its sockets open. The workers have not been started.
+  void begin(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
+  void serve();  // from here on changes are made; before, they wait
+  void stop();   // no more of them: what waits is answered with a refusal
+
+  void reload(ReloadDone done);
+  const std::shared_ptr<Generation>& current() const { return current_; }
+  void forget() { current_.reset(); }  // the last act: its plugins go with it
+
+ private:
+  void change();
+  bool build(std::string& why);
+  void hand_over(std::vector<std::vector<Socket>> sockets);
+  void taken_over(std::uint64_t id);
+  void finish(bool ok, const std::string& text);
+  void watch();
+  void look_at_file();
+
+  boost::asio::io_context& io_;
+  boost::asio::steady_timer late_;
+  boost::asio::steady_timer watch_;
+  const std::vector<std::unique_ptr<Worker>>& workers_;
+  const std::string file_;
+  std::shared_ptr<Generation> current_;
+  std::vector<ReloadDone> asked_;    // wait for the next change
+  std::vector<ReloadDone> changing_; // are answered by the one under way
+  bool serving_ = false, stopped_ = false, busy_ = false;
+  std::size_t missing_ = 0;          // workers that have not taken over
+  std::string seen_;                 // the watched file, as it was last looked at
+  metrics::SeriesId generation_ = 0, applied_ = 0, refused_ = 0;
+};
+
+// A generation that tells, when the last who used it lets go, that it is gone; its plugins' last calls are the control thread's.
+std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation);
+
+}  // namespace cleat
