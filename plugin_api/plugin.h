@@ -66,7 +66,7 @@ typedef struct cleat_plugin {
                                        before on_request; the last hook of this exchange */
 
   /* --- the process --- */
-  void (*on_event)(void *instance, const cleat_event *event); /* [control] CLEAT_EVENT_REOPEN; more with cleat.events/1 */
+  void (*on_event)(void *instance, const cleat_event *event); /* [control] CLEAT_EVENT_* */
   void (*on_drain)(void *instance, uint64_t completion);      /* [control] no new work; call host->complete when idle */
   void (*on_shutdown)(void *instance, uint64_t completion);   /* [control] last chance to flush; then host->complete */
 } cleat_plugin;

@@ -128,9 +128,10 @@ typedef struct cleat_retry {
   uint64_t delay_ms; /* wait before the next attempt */
 } cleat_retry;
 
-/* An event. `kind` 1, "cleat.reopen": log files have been moved away, open them anew (SIGUSR1). All others come with
- * `cleat.events/1`. */
+/* An event. REOPEN, "cleat.reopen": log files have been moved away, open them anew (SIGUSR1); every plugin is told. NAMED: one that the
+ * plugin subscribed to through cleat.events/1. */
 #define CLEAT_EVENT_REOPEN UINT32_C(1)
+#define CLEAT_EVENT_NAMED UINT32_C(2)
 
 typedef struct cleat_event {
   uint32_t size;

@@ -14,6 +14,7 @@
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
