@@ -10,6 +10,7 @@
 #include "kernel/accept/listening.hpp"
 #include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
+#include "kernel/events.hpp"
 #include "kernel/hooks/guard.hpp"
 
 namespace cleat {
@@ -49,8 +50,10 @@ std::string mark_of(const std::string& file) {
 
 std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
   const auto end = [](Generation* last) {
+    const std::string id = std::to_string(last->id);
     delete last;
     metrics::add(retired_gauge(), -1);
+    publish_event("cleat.generation.retired", id);
   };
   return {generation.release(), [end](Generation* last) {
             if (hooks::on_control_thread() || !post_to_control([end, last] { end(last); })) end(last);
@@ -176,6 +179,7 @@ void Reloader::finish(bool ok, const std::string& text) {
   } else {
     say(log::Level::kError, "the reload was refused, nothing has changed:\n" + answer);
   }
+  publish_event(ok ? "cleat.generation.applied" : "cleat.generation.refused", ok ? std::to_string(current_->id) : answer);
   for (const ReloadDone& done : std::exchange(changing_, {})) done(ok, answer);
   busy_ = false;
   asio::post(io_, [this] { change(); });

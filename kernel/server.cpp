@@ -27,6 +27,7 @@
 #include "kernel/accept/listening.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
+#include "kernel/events.hpp"
 #include "kernel/generation.hpp"
 #include "kernel/reload.hpp"
 #include "kernel/hooks/guard.hpp"
@@ -312,6 +313,7 @@ void Server::drain() {
   if (phase_ != Phase::kStarting && phase_ != Phase::kServing) return;
   enter(Phase::kDraining, ServerState::kDraining);
   reloader_.stop();
+  publish_event("cleat.drain", {});
   const milliseconds time = drain_time(reloader_.current()->model);
   say(log::Level::kInfo, time.count() == 0 ? "draining" : "draining, for at most " + std::to_string(time.count()) + " ms");
   if (time.count() != 0) arm(time, &Server::drain_is_late);

@@ -134,7 +134,7 @@ def test_hangup_and_broken_pipes_end_nothing(start, origin):
     proxy = start(to_origin(origin))
     for number in (signal.SIGHUP, signal.SIGPIPE):
         proxy.signal(number)
-    proxy.wait_for_line("reload is not available yet")
+    proxy.wait_for_line("generation 2 is in force")
     with proxy.client() as client:
         assert client.get().status == 200
 
