@@ -236,7 +236,8 @@ void make_listener(Generation& generation, const config::Listener& from, const G
   Result<Address> address = parse_address(from.address);
   if (address.ok()) {
     listener.address = *address;
-    if (address->port() != 0) generation.listener_addresses.emplace(from.address, &listener);
+    listener.listening_key = address->port() != 0 ? address->text() : from.name + ' ' + address->text();
+    generation.listening_keys.emplace(listener.listening_key, &listener);
   } else {
     diagnostics.error(*from.node, address.error());
   }
@@ -281,9 +282,8 @@ Listener* Generation::listener(std::string_view name) const {
 }
 
 Listener* Generation::listening_as(const Listener& other) const {
-  if (Listener* const same = listener(other.config->name); same != nullptr && same->config->address == other.config->address) return same;
-  const auto found = listener_addresses.find(other.config->address);
-  return found == listener_addresses.end() ? nullptr : found->second;
+  const auto found = listening_keys.find(other.listening_key);
+  return found == listening_keys.end() ? nullptr : found->second;
 }
 
 Cluster* Generation::cluster(std::string_view name) const {

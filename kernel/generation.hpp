@@ -77,6 +77,7 @@ struct Listener {
   const config::Listener* config = nullptr;
   std::uint32_t index = 0;
   Address address;
+  std::string listening_key;  // what its sockets are known by: the configured address; beside it the name, where any port will do
   Chain chain;
   std::unique_ptr<route::Router> router;
   std::vector<Route> routes;
@@ -102,11 +103,11 @@ struct Generation {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unordered_map<std::string_view, hooks::Instance*> instance_names;  // views into the model
   std::unordered_map<std::string_view, Cluster*> cluster_names;
-  std::unordered_map<std::string_view, Listener*> listener_names, listener_addresses;
+  std::unordered_map<std::string_view, Listener*> listener_names, listening_keys;
   hooks::Instance* instance(std::string_view name) const;
   Cluster* cluster(std::string_view name) const;
   Listener* listener(std::string_view name) const;
-  // The one that listens where `other`, of another generation, does: on the same address, and for a port of 0 by the same name.
+  // The one that listens where `other`, of another generation, does: by Listener::listening_key.
   Listener* listening_as(const Listener& other) const;
   Generation() = default;
   Generation(const Generation&) = delete;

@@ -7,7 +7,6 @@
 #include <thread>
 #include <utility>
 
-#include "kernel/accept/listening.hpp"
 #include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/events.hpp"
@@ -71,10 +70,11 @@ Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worke
 
 Reloader::~Reloader() = default;
 
-void Reloader::begin(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) {
+void Reloader::begin(std::shared_ptr<Generation> generation, ListeningSockets sockets) {
   current_ = std::move(generation);
+  listening_ = std::move(sockets);
   metrics::add(generation_, static_cast<std::int64_t>(current_->id));
-  for (const auto& worker : workers_) worker->adopt(current_, std::move(sockets[worker->index]));
+  for (const auto& worker : workers_) worker->adopt(current_, sockets_of_worker(*current_, listening_, worker->index, current_->workers));
 }
 
 void Reloader::serve() {
@@ -88,6 +88,7 @@ void Reloader::stop() {
   stopped_ = true;
   late_.cancel();
   watch_.cancel();
+  listening_.clear();
   changing_.insert(changing_.end(), std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
   asked_.clear();
   busy_ = false;
@@ -129,7 +130,7 @@ bool Reloader::build(std::string& why) {
     why = diagnostics.text();
     return false;
   }
-  Result<std::vector<std::vector<Socket>>> sockets = open_listening(*next, current_.get(), current_->workers);
+  Result<ListeningSockets> sockets = open_listening(*next, listening_, current_->workers);
   if (!sockets.ok()) {
     why = sockets.error();
     return false;
@@ -137,16 +138,17 @@ bool Reloader::build(std::string& why) {
   if (next->model.workers != current_->model.workers) say(log::Level::kWarn, "workers: another number of them takes effect at the next start");
   metrics::add(retired_gauge(), 1);
   current_ = share(std::move(next));
-  hand_over(std::move(*sockets));
+  listening_ = std::move(*sockets);
+  hand_over();
   return true;
 }
 
-void Reloader::hand_over(std::vector<std::vector<Socket>> sockets) {
+void Reloader::hand_over() {
   missing_ = workers_.size();
   for (const auto& worker : workers_) {
-    auto fresh = std::make_shared<std::vector<Socket>>(std::move(sockets[worker->index]));
-    const std::function<void()> task = [this, of = worker.get(), next = current_, fresh, id = current_->id] {
-      of->adopt(next, std::move(*fresh));
+    auto sockets = sockets_of_worker(*current_, listening_, worker->index, current_->workers);
+    const std::function<void()> task = [this, of = worker.get(), next = current_, sockets = std::move(sockets), id = current_->id] {
+      of->adopt(next, sockets);
       asio::post(io_, [this, id] { taken_over(id); });
     };
     while (!worker->post(task)) std::this_thread::sleep_for(kPostAgain);

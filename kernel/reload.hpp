@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel/accept/listening.hpp"
 #include "kernel/base/metrics.hpp"
 #include "kernel/control.hpp"
 #include "kernel/generation.hpp"
@@ -31,18 +32,19 @@ class Reloader {
   ~Reloader();
 
   // The first one: already built, and its sockets open. The workers have not been started.
-  void begin(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
+  void begin(std::shared_ptr<Generation> generation, ListeningSockets sockets);
   void serve();  // from here on changes are made; before, they wait
-  void stop();   // no more of them: what waits is answered with a refusal
+  void stop();   // no more of them: what waits is answered with a refusal; and the listening sockets are let go
 
   void reload(ReloadDone done);
   const std::shared_ptr<Generation>& current() const { return current_; }
+  const ListeningSockets& listening() const { return listening_; }
   void forget() { current_.reset(); }  // the last act: its plugins go with it
 
  private:
   void change();
   bool build(std::string& why);
-  void hand_over(std::vector<std::vector<Socket>> sockets);
+  void hand_over();
   void taken_over(std::uint64_t id);
   void finish(bool ok, const std::string& text);
   void watch();
@@ -54,6 +56,7 @@ class Reloader {
   const std::vector<std::unique_ptr<Worker>>& workers_;
   const std::string file_;
   std::shared_ptr<Generation> current_;
+  ListeningSockets listening_;       // of the generation in force
   std::vector<ReloadDone> asked_;    // wait for the next change
   std::vector<ReloadDone> changing_; // are answered by the one under way
   bool serving_ = false, stopped_ = false, busy_ = false;

@@ -85,7 +85,7 @@ class Server final : public ServerControl {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
-  int run(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets);
+  int run(std::shared_ptr<Generation> generation, ListeningSockets sockets);
 
   void reload(ReloadDone done) override { reloader_.reload(std::move(done)); }
   void drain() override;
@@ -156,7 +156,7 @@ Server::~Server() {
   set_workers({});
 }
 
-int Server::run(std::shared_ptr<Generation> generation, std::vector<std::vector<Socket>> sockets) {
+int Server::run(std::shared_ptr<Generation> generation, ListeningSockets sockets) {
   reloader_.begin(std::move(generation), std::move(sockets));
   for (const auto& listener : reloader_.current()->listeners) {
     say(log::Level::kInfo, "listening on " + listener->address.text() + " (listener " + listener->config->name + ")");
@@ -436,7 +436,7 @@ int start(const RunOptions& options) {
   Server server(workers, options.config_file);  // before plugins are created: their threads may call workers from then on
   std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, nullptr, diagnostics);
   if (generation == nullptr) return refused();
-  Result<std::vector<std::vector<Socket>>> sockets = open_listening(*generation, nullptr, workers);
+  Result<ListeningSockets> sockets = open_listening(*generation, {}, workers);
   if (!sockets.ok()) return refuse(sockets.error());
   return server.run(share(std::move(generation)), std::move(*sockets));
 }

@@ -45,7 +45,7 @@ std::uint64_t Worker::random() {  // xoroshiro128+ (Blackman, Vigna)
   return result;
 }
 
-void Worker::adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets) {
+void Worker::adopt(std::shared_ptr<Generation> generation, std::vector<std::vector<SharedSocket>> sockets) {
   if (this_worker == this) start_instances(*generation);  // else `run` does
   if (current_generation != nullptr) old_generations_.push_back(std::move(current_generation));
   current_generation = std::make_unique<WorkerGeneration>(*this, std::move(generation));
@@ -54,12 +54,12 @@ void Worker::adopt(std::shared_ptr<Generation> generation, std::vector<Socket> s
   retire_unused();
 }
 
-void Worker::update_acceptors(std::vector<Socket> sockets) {
+void Worker::update_acceptors(std::vector<std::vector<SharedSocket>> sockets) {
   const Generation& now = *current_generation->generation;
   for (const auto& acceptor : acceptors) {
     if (!acceptor->listening()) continue;
-    const Listener& old = acceptor->listener();
-    if (const Listener* const next = now.listening_as(old); next != nullptr) {
+    const Listener* const next = now.listening_as(acceptor->listener());
+    if (next != nullptr && std::erase(sockets[next->index], acceptor->socket()) != 0) {
       acceptor->follow(*next);
     } else {
       acceptor->stop();
@@ -68,10 +68,9 @@ void Worker::update_acceptors(std::vector<Socket> sockets) {
   for (std::size_t i = acceptors.size(); i-- > 0;) {
     if (!acceptors[i]->listening() && acceptors[i]->idle()) remove(*acceptors[i]);
   }
+  if (draining) return;
   for (std::size_t i = 0; i < sockets.size(); ++i) {
-    if (!sockets[i].open()) continue;
-    acceptors.push_back(std::make_unique<Acceptor>(*this, *now.listeners[i], std::move(sockets[i])));
-    if (draining) acceptors.back()->stop();
+    for (SharedSocket& fresh : sockets[i]) acceptors.push_back(std::make_unique<Acceptor>(*this, *now.listeners[i], std::move(fresh)));
   }
 }
 

@@ -61,9 +61,9 @@ class Worker {
 
   // --- set before run() by the control thread, or on this thread by a posted task ---
   // Makes the generation the current one. What is under way goes on in its own; connections move to the new one between two exchanges,
-  // where what their on_connection hooks did holds there too. sockets: by listener, those it did not have before, which are listened on
-  // beside those it has. A listener that is gone, or has another address, is no longer listened on.
-  void adopt(std::shared_ptr<Generation> generation, std::vector<Socket> sockets);
+  // where what their on_connection hooks did holds there too. sockets: by listener, all that this worker is to listen on: it goes on
+  // with those it has, and lets go of those that are not among them.
+  void adopt(std::shared_ptr<Generation> generation, std::vector<std::vector<SharedSocket>> sockets);
   void drain(std::function<void()> drained);  // stop accepting, close idle connections, no more keep-alive
   void cut();                                 // close what is left
   void stop();                                // end of run()
@@ -99,7 +99,7 @@ class Worker {
   void end_drain_if_idle();
   void start_instances(const Generation& generation);
   void stop_instances(const Generation& generation);
-  void update_acceptors(std::vector<Socket> sockets);
+  void update_acceptors(std::vector<std::vector<SharedSocket>> sockets);
   void retire_unused();
   std::vector<std::unique_ptr<WorkerGeneration>> old_generations_;  // in use still
   // Of each instance that has been started here, the generations of this worker that have it.

@@ -42,7 +42,7 @@ bool of_the_peer(int error) {
 
 }  // namespace
 
-Acceptor::Acceptor(Worker& worker, const Listener& listener, Socket listening)
+Acceptor::Acceptor(Worker& worker, const Listener& listener, SharedSocket listening)
     : worker_(worker),
       listener_(&listener),
       listening_(std::move(listening)),
@@ -50,7 +50,7 @@ Acceptor::Acceptor(Worker& worker, const Listener& listener, Socket listening)
       open_connections_(listener.open_connections),
       alive_(std::make_shared<Acceptor*>(this)),
       pause_([](void* self) { static_cast<Acceptor*>(self)->accept_some(); }, this) {
-  if (!worker_.reactor.add(listening_.fd(), *this)) {
+  if (!worker_.reactor.add(listening_->fd(), *this)) {
     log::write(log::Level::kError, "kernel", "listener " + listener.config->name + ": epoll_ctl: " + std::strerror(errno));
   }
 }
@@ -59,7 +59,8 @@ Acceptor::~Acceptor() { *alive_ = nullptr; }
 
 void Acceptor::stop() {
   pause_.cancel();
-  listening_.close();
+  if (listening()) worker_.reactor.remove(listening_->fd());
+  listening_ = nullptr;
   reserve_.close();
 }
 
@@ -75,10 +76,10 @@ void Acceptor::on_io(std::uint32_t) {
 
 void Acceptor::accept_some() {
   for (int i = 0; i < kAcceptsMax; ++i) {
-    if (!listening_.open()) return;
+    if (!listening()) return;
     Address peer;
     peer.size = sizeof peer.storage;
-    Socket socket(::accept4(listening_.fd(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Socket socket(::accept4(listening_->fd(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket.open()) {
       admit(std::move(socket), peer);
       continue;
@@ -116,7 +117,7 @@ void Acceptor::run_short(int error) {
   // The connection at the head of the queue is told now; the others wait until there are descriptors, or give up.
   if (error == EMFILE || error == ENFILE) {
     reserve_.close();
-    Socket(::accept4(listening_.fd(), nullptr, nullptr, SOCK_CLOEXEC));  // closed at once
+    Socket(::accept4(listening_->fd(), nullptr, nullptr, SOCK_CLOEXEC));  // closed at once
     reserve_ = open_reserve();
   }
   worker_.reactor.wheel().arm(pause_, worker_.reactor.now_ms() + kPauseMs);

@@ -1,4 +1,4 @@
-// Acceptor: one worker's listening socket of one listener. Takes connections off its queue, a bounded number a turn, and makes an
+// Acceptor: a listening socket of one listener, at one worker. Takes connections off its queue, a bounded number a turn, and makes an
 // Http1Server of each; closes at once what is over the listener's limit or finds no descriptor, and counts it. It outlives its
 // connections. The worker's thread; made by the control thread before the worker runs.
 #pragma once
@@ -23,13 +23,14 @@ class Acceptor final : public IoHandler {
   static constexpr std::uint64_t kSayAgainMs = 1000; // between two lines about the same shortage
 
   // Registers the socket with the worker's reactor.
-  Acceptor(Worker& worker, const Listener& listener, Socket listening);
+  Acceptor(Worker& worker, const Listener& listener, SharedSocket listening);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   ~Acceptor();
 
-  void stop();                       // closes the listening socket; connections go on
-  bool listening() const { return listening_.open(); }
+  void stop();                       // lets go of the listening socket; connections go on
+  bool listening() const { return listening_ != nullptr; }
+  const SharedSocket& socket() const { return listening_; }
   bool idle() const { return connections_ == 0; }  // no connection came from here that is open still
   void connection_closed();          // once for each connection that was started
   const Listener& listener() const { return *listener_; }  // as the worker's current generation has it, while listening()
@@ -47,7 +48,7 @@ class Acceptor final : public IoHandler {
   Worker& worker_;
   const Listener* listener_;
   std::uint64_t connections_ = 0;
-  Socket listening_;
+  SharedSocket listening_;           // nullptr: stopped
   Socket reserve_;                   // given up for the moment that it takes to refuse a connection without a descriptor
   const std::shared_ptr<std::atomic<std::uint64_t>> open_connections_;
   std::shared_ptr<Acceptor*> alive_; // what posted tasks find this by

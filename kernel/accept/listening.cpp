@@ -2,9 +2,12 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <string>
+#include <utility>
+
+#include "kernel/generation.hpp"
 
 namespace cleat {
 namespace {
@@ -24,32 +27,59 @@ std::string probe(const Address& address) {
   return "bind " + address.text() + ": " + std::strerror(errno);
 }
 
+// Is a socket of ours on this port already? Then a probe would find ourselves.
+bool ours(const Address& address, const ListeningSockets& open) {
+  return std::any_of(open.begin(), open.end(), [&](const auto& entry) {
+    return !entry.second.empty() && local_address(entry.second.front()->fd()).port() == address.port();
+  });
+}
+
+// As many more as are wanted, bound and not listening yet.
+Result<std::vector<SharedSocket>> bind_more(Listener& listener, std::size_t wanted, std::vector<SharedSocket>& sockets) {
+  std::vector<SharedSocket> fresh;
+  if (!sockets.empty()) listener.address = local_address(sockets.front()->fd());
+  while (sockets.size() < wanted) {
+    Result<Socket> socket = bind_to(listener.address);
+    if (!socket.ok()) return of_listener(listener, socket.error());
+    if (listener.address.port() == 0) listener.address = local_address(socket->fd());
+    fresh.push_back(std::make_shared<const Socket>(std::move(*socket)));
+    sockets.push_back(fresh.back());
+  }
+  return fresh;
+}
+
 }  // namespace
 
-Result<std::vector<std::vector<Socket>>> open_listening(const Generation& generation, const Generation* before, std::uint32_t workers) {
-  std::vector<Listener*> listeners;
-  for (const auto& listener : generation.listeners) {
-    if (const Listener* const old = before == nullptr ? nullptr : before->listening_as(*listener); old != nullptr) {
-      listener->address = old->address;
-    } else {
-      listeners.push_back(listener.get());
-    }
-  }
+Result<ListeningSockets> open_listening(const Generation& generation, const ListeningSockets& open, std::uint32_t workers) {
+  ListeningSockets sockets;
   // All probes first: one listener may be on 0.0.0.0 and another, of the same port, on one address.
-  for (const Listener* listener : listeners) {
+  for (const auto& listener : generation.listeners) {
+    std::vector<SharedSocket>& of_listener_now = sockets[listener->listening_key];
+    if (const auto found = open.find(listener->listening_key); found != open.end()) of_listener_now = found->second;
+    if (!of_listener_now.empty() || ours(listener->address, open)) continue;
     if (const std::string why = probe(listener->address); !why.empty()) return of_listener(*listener, why);
   }
-  std::vector<std::vector<Socket>> sockets(workers);
-  for (std::vector<Socket>& of_worker : sockets) of_worker.resize(generation.listeners.size());
-  for (Listener* listener : listeners) {
-    for (std::vector<Socket>& of_worker : sockets) {
-      Result<Socket> socket = listen_on(listener->address);
-      if (!socket.ok()) return of_listener(*listener, socket.error());
-      if (listener->address.port() == 0) listener->address = local_address(socket->fd());
-      of_worker[listener->index] = std::move(*socket);
-    }
+  // Then all binds: one that fails after another has begun to listen would reset what came there by then.
+  std::vector<std::pair<const Listener*, SharedSocket>> fresh;
+  for (const auto& listener : generation.listeners) {
+    Result<std::vector<SharedSocket>> bound = bind_more(*listener, workers, sockets[listener->listening_key]);
+    if (!bound.ok()) return Error{bound.error()};
+    for (SharedSocket& socket : *bound) fresh.emplace_back(listener.get(), std::move(socket));
+  }
+  for (const auto& [listener, socket] : fresh) {
+    if (const std::string why = listen_now(*socket); !why.empty()) return of_listener(*listener, why);
   }
   return sockets;
+}
+
+std::vector<std::vector<SharedSocket>> sockets_of_worker(const Generation& generation, const ListeningSockets& sockets, std::uint32_t worker,
+                                                         std::uint32_t workers) {
+  std::vector<std::vector<SharedSocket>> share(generation.listeners.size());
+  for (const auto& listener : generation.listeners) {
+    const std::vector<SharedSocket>& all = sockets.at(listener->listening_key);
+    for (std::size_t i = worker; i < all.size(); i += workers) share[listener->index].push_back(all[i]);
+  }
+  return share;
 }
 
 }  // namespace cleat

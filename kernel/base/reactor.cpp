@@ -50,6 +50,8 @@ bool Reactor::add(int fd, IoHandler& handler) {
   return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
+void Reactor::remove(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+
 void Reactor::refresh_clock() { now_us_ = monotonic_us(); }
 
 void Reactor::run_deferred() {

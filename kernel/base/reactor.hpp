@@ -38,6 +38,8 @@ class Reactor {
 
   // Registers for all events, edge-triggered; false when the system refuses. Closing the descriptor ends it.
   bool add(int fd, IoHandler& handler);
+  // For a descriptor that others have open too, also other processes: closing it here does not end the registration.
+  void remove(int fd);
   void run();                            // until stop()
   void stop() { stopped_ = true; }       // [this thread]
 

@@ -84,7 +84,7 @@ void Socket::close() {
   fd_ = -1;
 }
 
-Result<Socket> listen_on(const Address& address) {
+Result<Socket> bind_to(const Address& address) {
   Socket listening(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listening.open()) return system_error("socket for " + address.text(), errno);
   const int one = 1;
@@ -94,8 +94,20 @@ Result<Socket> listen_on(const Address& address) {
   if (bind(listening.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) {
     return system_error("bind " + address.text(), errno);
   }
-  if (listen(listening.fd(), kBacklog) != 0) return system_error("listen on " + address.text(), errno);
   return listening;
+}
+
+std::string listen_now(const Socket& bound) {
+  if (listen(bound.fd(), kBacklog) == 0) return {};
+  const int error = errno;
+  return "listen on " + local_address(bound.fd()).text() + ": " + std::strerror(error);
+}
+
+Result<Socket> listen_on(const Address& address) {
+  Result<Socket> bound = bind_to(address);
+  if (!bound.ok()) return bound;
+  if (std::string why = listen_now(*bound); !why.empty()) return Error{std::move(why)};
+  return bound;
 }
 
 Socket start_connect(const Address& address, int& error) {

@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -50,7 +51,11 @@ class Socket {
   int fd_ = -1;
 };
 
-Result<Socket> listen_on(const Address& address);  // non-blocking, SO_REUSEPORT; the error names the address
+using SharedSocket = std::shared_ptr<const Socket>;  // closed when the last owner lets go
+
+Result<Socket> bind_to(const Address& address);    // non-blocking, SO_REUSEPORT; the error names the address
+std::string listen_now(const Socket& bound);       // empty, or why not
+Result<Socket> listen_on(const Address& address);  // both
 Socket start_connect(const Address& address, int& error);  // non-blocking; error: 0, EINPROGRESS or what failed
 int socket_error(int fd);                                  // SO_ERROR, cleared
 void set_no_delay(int fd);
