@@ -8,6 +8,7 @@
 
 #include "kernel/base/log.hpp"
 #include "kernel/hooks/guard.hpp"
+#include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
 
 namespace cleat::hooks {
@@ -105,6 +106,7 @@ Instance::~Instance() {
     });
     if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + name, "destroy failed: " + outcome.words);
   }
+  if (created_) keep_totals(*this);
   if (handle != 0) leave(handle);
 }
 

@@ -67,7 +67,9 @@ class Instance {
   Instance& operator=(const Instance&) = delete;
   ~Instance();                     // calls destroy, if created; the handle is stale once that has returned
 
-  bool created() const { return created_.load(std::memory_order_acquire); }  // [any] create returned OK; false of one that was only validated
+  // [any] Create returned OK, and destroy has not been called; false of one that was only validated.
+  bool created() const { return created_.load(std::memory_order_acquire); }
+  void end() { created_.store(false, std::memory_order_release); }  // for keep_totals alone
 
  private:
   friend class Loader;

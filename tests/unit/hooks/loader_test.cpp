@@ -1,6 +1,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
+#include <numeric>
 
+#include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
 #include "tests/unit/hooks/build_plugin.hpp"
 
@@ -86,6 +88,33 @@ TEST_CASE("loader takes over an instance of which nothing changed, and makes eve
   auto open = loader.load(policy.wanted, first.instances, 9, false, policy.diagnostics);
   REQUIRE(open.size() == 1);
   CHECK(open[0].get() != old);
+}
+
+TEST_CASE("what calls came to stays under the instance's name when another of that name takes its place, and never falls") {
+  const std::string odd = build_plugin("odd.c");
+  const auto creates = [] {
+    std::vector<hooks::HookTotal> found;
+    for (const hooks::HookRow& row : hooks::hook_totals()) {
+      if (row.instance == "reused" && row.hook == hooks::Hook::kCreate) found.push_back(row.total);
+    }
+    REQUIRE(found.size() <= 1);
+    return found.empty() ? hooks::HookTotal{} : found[0];
+  };
+  REQUIRE(creates().calls == 0);
+  Load first(item(odd, "{number: 1}", "reused"));
+  CHECK(creates().calls == 1);
+  Load second(item(odd, "{number: 2}", "reused"), false, {}, &first);
+  REQUIRE(second.instances.size() == 1);
+  CHECK(second.instances[0] != first.instances[0]);
+  CHECK(creates().calls == 2);
+  first.instances.clear();
+  CHECK(creates().calls == 2);
+  second.instances.clear();
+  const hooks::HookTotal after = creates();
+  CHECK(after.calls == 2);
+  CHECK(std::accumulate(after.times.begin(), after.times.end(), std::uint64_t{0}) == 2);
+  Load(item(odd, "{mode: silent}", "reused"));  // refused: there was no such instance
+  CHECK(creates().calls == 2);
 }
 
 TEST_CASE("loader refuses a create that fails, in the plugin's own words") {
