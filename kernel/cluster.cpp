@@ -99,6 +99,19 @@ Cluster* find_cluster(std::uint64_t handle) {
   return slot->cluster.load(std::memory_order_relaxed);
 }
 
+void each_cluster(const std::function<void(const Cluster&)>& fn) {
+  for (const auto& entry : chunks) {
+    Chunk* const chunk = entry.load(std::memory_order_acquire);
+    if (chunk == nullptr) return;
+    for (Slot& slot : chunk->slots) {
+      const std::uint64_t handle = slot.handle.load(std::memory_order_acquire);
+      if (handle == 0) continue;
+      const ClusterPin cluster(handle);
+      if (cluster) fn(*cluster.operator->());
+    }
+  }
+}
+
 ClusterPin::ClusterPin(std::uint64_t handle) : handle_(handle) {
   Slot* slot = slot_of(handle);
   if (slot == nullptr) return;

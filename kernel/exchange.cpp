@@ -26,7 +26,8 @@ void Exchange::start_life(Http1Server& server_, const Listener& listener_) {
   const auto timeout = static_cast<std::uint64_t>(listener->config->timeouts.request.count());
   request_deadline_ms_ = timeout == 0 ? 0 : worker.reactor.now_ms() + timeout;
   touch();
-  metrics::add(listener->requests, 1);
+  metrics::add(listener->metrics.requests, 1);
+  metrics::add(listener->metrics.exchanges, 1);
 }
 
 void Exchange::begin(Http1Server& server_, const Listener& listener_, std::string_view received) {
@@ -413,6 +414,7 @@ void Exchange::finish() {
     hooks::call_handler_end(*this);
   }
   hooks::call_end(*this);
+  count_end();
   hooks::cancel_timers(*this);
   if (!server->body_done() && !server->drainable()) close_after_ = true;
   worker.reactor.defer(

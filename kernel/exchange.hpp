@@ -191,6 +191,7 @@ class Exchange {
   Flow after_route();
   void fail_exchange();                                 // cut downstream off
   void finish();
+  void count_end() const;                               // what it was, in the listener's and the route's metrics
   void touch() { progress_ms_ = worker.reactor.now_ms(); }
   void count_bite(std::string_view limit);
 
@@ -219,6 +220,7 @@ class Exchange {
   void send_continue();
   bool offers_upgrade() const;
   void end_attempt_as(std::uint32_t how);
+  void count_attempt_end() const;
   Flow end_attempt();
   void drop_client();
   void release_upstream(bool reusable);

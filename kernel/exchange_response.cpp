@@ -73,7 +73,17 @@ void Exchange::send_head() {
   http::write_response_head(server->out(), response, how);
   head_sent_ = true;
   const unsigned kind = response.status / 100;
-  if (kind < listener->responses.size()) metrics::add(listener->responses[kind], 1);
+  if (kind < listener->metrics.responses.size()) metrics::add(listener->metrics.responses[kind], 1);
+}
+
+void Exchange::count_end() const {
+  metrics::add(listener->metrics.exchanges, -1);
+  metrics::add(listener->metrics.bytes_received, static_cast<std::int64_t>(request_head_bytes + request_bytes));
+  metrics::add(listener->metrics.bytes_sent, static_cast<std::int64_t>(response_bytes));
+  if (route == nullptr) return;
+  const unsigned kind = head_sent_ ? response.status / 100 : 0;
+  if (kind < route->metrics.requests.size()) metrics::add(route->metrics.requests[kind], 1);
+  metrics::observe(route->metrics.duration, worker.reactor.now_us() - start_us);
 }
 
 void Exchange::sink_response(std::string_view data, bool end) {

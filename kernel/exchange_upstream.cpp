@@ -49,7 +49,7 @@ Flow Exchange::start_attempt() {
   replaying_ = false;
   request_sent_ = upstream_done_ = false;
   end_how = hooks::kEndResponse;
-  metrics::add(cluster->attempts, 1);
+  metrics::add(cluster->metrics.attempts, 1);
   if (attempt_timeout_ms != 0) attempt_deadline_ms_ = worker.reactor.now_ms() + attempt_timeout_ms;
   attempt_timeout_ms = 0;
 
@@ -291,8 +291,16 @@ bool Exchange::can_retry() const {
   return !has_request_body() || kept_;
 }
 
+void Exchange::count_attempt_end() const {
+  const ClusterMetrics& counts = cluster->metrics;
+  const std::size_t outcome = end_how == hooks::kEndResponse ? response.status / 100 : 5 + end_how;
+  if (outcome < counts.outcomes.size()) metrics::add(counts.outcomes[outcome], 1);
+  metrics::observe(counts.duration, worker.reactor.now_us() - upstream_start_us);
+}
+
 void Exchange::end_attempt_as(std::uint32_t how) {
   end_how = how;
+  count_attempt_end();
   attempt_deadline_ms_ = 0;
   force_fresh_ = false;
   if (how != hooks::kEndResponse) {

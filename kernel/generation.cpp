@@ -4,51 +4,14 @@
 
 #include <algorithm>
 
-#include "kernel/base/check.hpp"
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
+#include "kernel/kernel_metrics.hpp"
 
 namespace cleat {
 namespace {
 
 using hooks::Hook;
-
-constexpr std::uint64_t kSeriesMax = 10'000;  // of each of the kernel's metrics
-
-struct KernelMetrics {
-  metrics::MetricId requests, responses, connections, active, limit_hits, attempts, connect_failures, overflows, upstream_connections;
-};
-
-metrics::MetricId define(metrics::Kind kind, const char* name, const char* help, std::vector<std::string> labels) {
-  Result<metrics::MetricId> id = metrics::define(
-      {.kind = kind, .name = name, .help = help, .labels = std::move(labels), .bounds = {}, .series_max = kSeriesMax});
-  CLEAT_CHECK(id.ok());  // defined before any plugin could take the name for something else
-  return *id;
-}
-
-const KernelMetrics& kernel_metrics() {
-  using metrics::Kind;
-  static const KernelMetrics all = {
-      .requests = define(Kind::kCounter, "cleat_requests_total", "Request heads received, refused ones too.", {"listener"}),
-      .responses = define(Kind::kCounter, "cleat_responses_total", "Response heads sent downstream.", {"listener", "class"}),
-      .connections = define(Kind::kCounter, "cleat_connections_total", "Downstream connections accepted.", {"listener"}),
-      .active = define(Kind::kGauge, "cleat_connections_active", "Downstream connections that are open.", {"listener"}),
-      .limit_hits = define(Kind::kCounter, "cleat_limit_hits_total", "How often a limit or timeout of the listener applied.",
-                           {"listener", "limit"}),
-      .attempts = define(Kind::kCounter, "cleat_upstream_attempts_total", "Attempts to send a request to an endpoint.", {"cluster"}),
-      .connect_failures = define(Kind::kCounter, "cleat_upstream_connect_failures_total",
-                                 "Connections to endpoints that failed or timed out.", {"cluster"}),
-      .overflows = define(Kind::kCounter, "cleat_upstream_overflow_total", "Attempts refused at the cluster's bounds.", {"cluster"}),
-      .upstream_connections = define(Kind::kCounter, "cleat_upstream_connections_total", "Connections opened to endpoints.", {"cluster"}),
-  };
-  return all;
-}
-
-metrics::SeriesId series(metrics::MetricId metric, const std::vector<std::string_view>& values) {
-  Result<metrics::SeriesId> id = metrics::series(metric, values);
-  CLEAT_CHECK(id.ok());  // names are at most 128 bytes
-  return *id;
-}
 
 hooks::HookCounters& control_counters(hooks::Instance& instance, Hook hook) {
   return instance.counters(static_cast<std::uint32_t>(instance.shards.size() - 1), hook);
@@ -116,11 +79,7 @@ void make_cluster(Generation& generation, const config::Cluster& from, config::D
   Cluster& cluster = *made;
   cluster.config = &from;
   cluster.index = static_cast<std::uint32_t>(generation.clusters.size());
-  const KernelMetrics& all = kernel_metrics();
-  cluster.attempts = series(all.attempts, {from.name});
-  cluster.connect_failures = series(all.connect_failures, {from.name});
-  cluster.overflows = series(all.overflows, {from.name});
-  cluster.connections = series(all.upstream_connections, {from.name});
+  cluster.metrics = kernel_metrics::of_cluster(from.name);
   generation.clusters.push_back(std::move(made));
   generation.cluster_names.emplace(from.name, &cluster);
 
@@ -206,6 +165,7 @@ void make_route_configs(const Generation& generation, const Listener& listener, 
 void make_route(const Generation& generation, const config::Route& from, Listener& listener, config::Diagnostics& diagnostics) {
   Route& route = listener.routes.emplace_back();
   route.config = &from;
+  route.metrics = kernel_metrics::of_route(listener.config->name, from.name);
   route.timeout_ms = static_cast<std::uint64_t>(from.timeout.value_or(listener.config->timeouts.request).count());
   std::uint32_t until = 0;
   for (const config::WeightedCluster& one : from.clusters) {
@@ -245,13 +205,7 @@ void make_listener(Generation& generation, const config::Listener& from, const G
   if (const Listener* const old = before == nullptr ? nullptr : before->listening_as(listener); old != nullptr) {
     listener.open_connections = old->open_connections;
   }
-  const KernelMetrics& all = kernel_metrics();
-  listener.requests = series(all.requests, {from.name});
-  listener.connections = series(all.connections, {from.name});
-  listener.active = series(all.active, {from.name});
-  constexpr std::string_view kClasses[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-  for (std::size_t i = 0; i < listener.responses.size(); ++i) listener.responses[i] = series(all.responses, {from.name, kClasses[i]});
-
+  listener.metrics = kernel_metrics::of_listener(from.name);
   if (!make_chain(generation, from, listener.chain, diagnostics)) return;
   listener.router = std::make_unique<route::Router>(from.routes, diagnostics);
   listener.routes.reserve(from.routes.size());
@@ -260,7 +214,7 @@ void make_listener(Generation& generation, const config::Listener& from, const G
 
 }  // namespace
 
-metrics::SeriesId Listener::bite(std::string_view limit) const { return series(kernel_metrics().limit_hits, {config->name, limit}); }
+metrics::SeriesId Listener::bite(std::string_view limit) const { return kernel_metrics::limit_hits(config->name, limit); }
 
 Listener::~Listener() {
   for (Route& route : routes) {
@@ -299,7 +253,7 @@ Generation::~Generation() {
 
 std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
                                              const Generation* before, config::Diagnostics& diagnostics) {
-  kernel_metrics();  // before a plugin can define a metric
+  kernel_metrics::define_all();  // before a plugin can define a metric
   auto generation = std::make_unique<Generation>();
   generation->id = id;
   generation->document = std::move(document);

@@ -5,17 +5,18 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "kernel/base/metrics.hpp"
 #include "kernel/base/socket.hpp"
 #include "kernel/config/model.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/http/parse.hpp"
+#include "kernel/kernel_metrics.hpp"
 #include "kernel/route/router.hpp"
 
 namespace cleat {
@@ -46,13 +47,14 @@ struct Cluster {
   void count_in_flight(std::uint32_t worker, std::uint32_t endpoint, std::uint32_t change) const {
     std::atomic<std::uint32_t>& count = in_flight[worker][endpoint];
     count.store(count.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
+    cleat::metrics::add(metrics.in_flight, static_cast<std::int32_t>(change));
   }
   hooks::Instance* balancer = nullptr;
   void* balancer_state = nullptr;
   std::uint64_t handle = 0;  // names the set in cleat.balancer/1
   std::vector<cleat_endpoint> shown_endpoints;  // what the balancer sees, for as long as the cluster lives
   cleat_endpoint_set shown{};
-  metrics::SeriesId attempts = 0, connect_failures = 0, overflows = 0, connections = 0;
+  ClusterMetrics metrics;
   Cluster() = default;
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
@@ -67,6 +69,7 @@ struct Route {
     std::uint32_t until;  // cumulated weight
   };
   std::vector<Target> targets;
+  RouteMetrics metrics;
   hooks::Instance* handler = nullptr;
   std::uint32_t handler_position = 0;       // in the chain, or the chain's size
   std::uint64_t timeout_ms = 0;
@@ -82,11 +85,10 @@ struct Listener {
   std::unique_ptr<route::Router> router;
   std::vector<Route> routes;
   http::HeadLimits limits;
-  metrics::SeriesId requests = 0, connections = 0, active = 0;
-  std::array<metrics::SeriesId, 6> responses{};  // by status / 100
+  ListenerMetrics metrics;
   // Connections that are open now, of all workers; shared by the listener's acceptors, which may outlive this generation.
   std::shared_ptr<std::atomic<std::uint64_t>> open_connections = std::make_shared<std::atomic<std::uint64_t>>(0);
-  metrics::SeriesId bite(std::string_view limit) const;  // cleat_limit_hits_total{listener, limit}; [any] takes a lock
+  cleat::metrics::SeriesId bite(std::string_view limit) const;  // cleat_limit_hits_total{listener, limit}; [any] takes a lock
   Listener() = default;
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -138,5 +140,8 @@ class ClusterPin {
   Cluster* cluster_ = nullptr;
   std::uint64_t handle_ = 0;
 };
+
+// [any] Every cluster there is, of all generations, pinned while `fn` runs: fn is short and calls no plugin.
+void each_cluster(const std::function<void(const Cluster&)>& fn);
 
 }  // namespace cleat

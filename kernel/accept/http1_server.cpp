@@ -26,8 +26,8 @@ Http1Server::Http1Server(Worker& worker, Acceptor& acceptor, Socket socket, cons
   if (next != nullptr) next->before = this;
   worker_.connections = this;
   ++worker_.connection_count;
-  metrics::add(listener_->connections, 1);
-  metrics::add(listener_->active, 1);
+  metrics::add(listener_->metrics.connections, 1);
+  metrics::add(listener_->metrics.active, 1);
 }
 
 Http1Server::~Http1Server() { worker_.leave(*home_); }
@@ -614,7 +614,7 @@ void Http1Server::close() {
     worker_.forget_connection(handle_);
     handle_ = 0;
   }
-  metrics::add(listener_->active, -1);
+  metrics::add(listener_->metrics.active, -1);
   acceptor_.connection_closed();
   worker_.connection_closed(*this);
 }

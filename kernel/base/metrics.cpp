@@ -19,7 +19,7 @@ namespace cleat::metrics {
 namespace {
 
 constexpr std::uint32_t kChunkCells = 1024;
-constexpr std::uint32_t kChunksMax = 4096;
+constexpr std::uint32_t kChunksMax = 16'384;
 constexpr std::uint32_t kMetricsMax = 4096;
 constexpr std::uint32_t kRecordsMax = kSeriesMax + kMetricsMax;  // each metric may have its overflow series besides
 constexpr std::uint32_t kRecordsInBlock = 1024;
@@ -128,11 +128,17 @@ const Record* record_of(SeriesId series) {
   return record.id.load(std::memory_order_acquire) == series ? &record : nullptr;
 }
 
-std::uint64_t sum(std::uint32_t cell) {
-  std::uint64_t total = 0;
+std::vector<const Shard*> made_shards() {
+  std::vector<const Shard*> made;
   for (const std::atomic<Shard*>& place : shards) {
-    const Shard* shard = place.load(std::memory_order_acquire);
-    if (shard == nullptr) continue;
+    if (const Shard* shard = place.load(std::memory_order_acquire)) made.push_back(shard);
+  }
+  return made;
+}
+
+std::uint64_t sum(const std::vector<const Shard*>& of, std::uint32_t cell) {
+  std::uint64_t total = 0;
+  for (const Shard* shard : of) {
     const Chunk* chunk = shard->chunks[cell / kChunkCells].load(std::memory_order_acquire);
     if (chunk != nullptr) total += chunk->cells[cell % kChunkCells].load(std::memory_order_relaxed);
   }
@@ -282,17 +288,18 @@ void visit(const std::function<void(const View&)>& fn) {
     records.reserve(all.records);
     for (const auto& [name, metric] : all.by_name) records.insert(records.end(), metric->records.begin(), metric->records.end());
   }
+  const std::vector<const Shard*> of = made_shards();
   for (const Record* record : records) {
     const std::uint32_t cell = cell_of(record->id.load(std::memory_order_acquire));
     const Definition& definition = record->metric->definition;
-    View view{&definition, &record->values, static_cast<std::int64_t>(sum(cell)), {}};
+    View view{&definition, &record->values, static_cast<std::int64_t>(sum(of, cell)), {}};
     if (definition.kind == Kind::kHistogram) {
-      for (std::uint32_t i = 0; i <= definition.bounds.size(); ++i) view.buckets.push_back(sum(cell + 1 + i));
+      for (std::uint32_t i = 0; i <= definition.bounds.size(); ++i) view.buckets.push_back(sum(of, cell + 1 + i));
     }
     fn(view);
   }
 }
 
-std::int64_t value(SeriesId series) { return static_cast<std::int64_t>(sum(cell_of(series))); }
+std::int64_t value(SeriesId series) { return static_cast<std::int64_t>(sum(made_shards(), cell_of(series))); }
 
 }  // namespace cleat::metrics

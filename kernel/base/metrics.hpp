@@ -27,7 +27,7 @@ struct Definition {
 };
 
 inline constexpr std::uint32_t kShardsMax = 257;     // workers + 1
-inline constexpr std::uint32_t kSeriesMax = 65'536;  // of the whole process; over it new tuples share the metric's overflow series
+inline constexpr std::uint32_t kSeriesMax = 262'144;  // of the whole process; over it new tuples share the metric's overflow series
 
 // The shard this thread writes, until it ends: a worker sets its number once, at its start. Threads that never call this use
 // atomics, and so do those whose shard another living thread has.

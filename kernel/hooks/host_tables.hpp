@@ -10,6 +10,7 @@
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
+#include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
 #include "plugin_api/host.h"
@@ -48,6 +49,9 @@ cleat_status reroute(cleat_exchange x);
 cleat_status cluster_set(cleat_exchange x, cleat_str cluster);
 cleat_status attempt_timeout(cleat_exchange x, std::uint64_t timeout_ms);
 cleat_status retry(cleat_exchange x, const cleat_retry* retry);
+
+// metrics_computed.cpp: the end of metrics.visit
+void visit_computed(void (*fn)(void* user, const cleat_metric_view* view), void* user);
 
 // host_suspend.cpp
 cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket);

@@ -10,6 +10,7 @@
 
 #include "kernel/base/metrics.hpp"
 #include "kernel/hooks/hook_totals.hpp"
+#include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/hooks/structs.hpp"
 
@@ -137,6 +138,7 @@ cleat_status metrics_visit(void (*fn)(void* user, const cleat_metric_view* view)
     fn(user, &view);
   });
   visit_hooks(fn, user);
+  visit_computed(fn, user);
   return CLEAT_OK;
 }
 

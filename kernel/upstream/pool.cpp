@@ -69,7 +69,7 @@ Pool::Acquired Pool::acquire(Exchange& exchange, std::uint32_t endpoint, bool fr
     return Acquired::kRefused;
   }
   if (waiting_.size() >= cluster_.config->pending_max) {
-    metrics::add(cluster_.overflows, 1);
+    metrics::add(cluster_.metrics.overflows, 1);
     return Acquired::kRefused;
   }
   waiting_.push_back({&exchange, endpoint});
@@ -80,10 +80,10 @@ bool Pool::connect(Exchange& exchange, std::uint32_t endpoint) {
   int error = 0;
   Socket socket = start_connect(cluster_.endpoints[endpoint]->address, error);
   if (!socket.open()) {  // out of descriptors
-    metrics::add(cluster_.overflows, 1);
+    metrics::add(cluster_.metrics.overflows, 1);
     return false;
   }
-  metrics::add(cluster_.connections, 1);
+  metrics::add(cluster_.metrics.connections, 1);
   auto client = std::make_unique<Client>(*this, endpoint, std::move(socket), true);
   client->pool_index = clients_.size();
   client->serve(exchange);
@@ -125,7 +125,7 @@ void Pool::serve_waiting() {
 }
 
 void Pool::connect_failed(Client& client, std::uint32_t how) {
-  metrics::add(cluster_.connect_failures, 1);
+  metrics::add(cluster_.metrics.connect_failures, 1);
   Exchange* exchange = client.exchange();
   client.close();
   if (exchange != nullptr) exchange->attempt_failed(how);

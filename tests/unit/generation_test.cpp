@@ -247,7 +247,7 @@ TEST_CASE("generation's limit metrics are one for each listener and limit") {
   const std::int64_t before = metrics::value(first);
   metrics::add(first, 1);
   CHECK(metrics::value(first) == before + 1);
-  CHECK(metrics::kind(in.active) == metrics::Kind::kGauge);
+  CHECK(metrics::kind(in.metrics.active) == metrics::Kind::kGauge);
 }
 
 TEST_CASE("clusters are found by their handle until they are gone", "[threads]") {

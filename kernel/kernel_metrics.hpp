@@ -1,0 +1,40 @@
+// What the kernel counts of listeners, routes and clusters: the definitions of its metrics, and their series resolved once for each
+// object of a generation. A name keeps its series over generations. Times are counted in microseconds.
+#pragma once
+
+#include <array>
+#include <string_view>
+
+#include "kernel/base/metrics.hpp"
+
+namespace cleat {
+
+using ClassSeries = std::array<metrics::SeriesId, 6>;  // by status / 100; 0: ended without a response
+
+struct ListenerMetrics {
+  metrics::SeriesId requests = 0, connections = 0, active = 0, exchanges = 0, bytes_received = 0, bytes_sent = 0;
+  ClassSeries responses{};
+};
+
+struct RouteMetrics {
+  metrics::SeriesId duration = 0;
+  ClassSeries requests{};
+};
+
+struct ClusterMetrics {
+  metrics::SeriesId attempts = 0, connect_failures = 0, overflows = 0, connections = 0, in_flight = 0, duration = 0;
+  std::array<metrics::SeriesId, 13> outcomes{};  // of attempts: by status / 100 where a response came, else 5 + CLEAT_END_*
+};
+
+namespace kernel_metrics {
+
+void define_all();  // [control] before a plugin can take a name for something else
+
+// [any] Take a lock. Names are at most 128 bytes.
+ListenerMetrics of_listener(std::string_view listener);
+RouteMetrics of_route(std::string_view listener, std::string_view route);
+ClusterMetrics of_cluster(std::string_view cluster);
+metrics::SeriesId limit_hits(std::string_view listener, std::string_view limit);
+
+}  // namespace kernel_metrics
+}  // namespace cleat
