@@ -391,7 +391,7 @@ void Exchange::fail_exchange() {
   if (stage == Stage::kDone || stage == Stage::kIdle) return;
   release_upstream(false);
   server->flush();  // a head without its whole body says more than nothing
-  server->cut(down_framing_ == http::Body::kUntilClose);  // an end that the peer can tell from a whole body
+  server->cut(until_close_);  // an end that the peer can tell from a whole body
 }
 
 void Exchange::downstream_gone() {
@@ -468,7 +468,7 @@ void Exchange::reset_life() {
   cursor_ = 0;
   woken_ = again_ = false;
   head_sent_ = response_done_ = local_ = false;
-  down_framing_ = http::Body::kNone;
+  until_close_ = false;
   replayed_stale_ = force_fresh_ = request_sent_ = gathered_ = handler_wait_ = handler_told_end_ = handler_end_later_ = close_after_ = false;
   kept_ = true;
   tunnel_up_closed_ = tunnel_down_closed_ = continue_sent_ = false;

@@ -247,7 +247,8 @@ class Exchange {
   bool handler_told_end_ = false, handler_end_later_ = false;
   bool close_after_ = false, continue_sent_ = false;
   bool tunnel_up_closed_ = false, tunnel_down_closed_ = false;
-  http::Body down_framing_ = http::Body::kNone, up_framing_ = http::Body::kNone;
+  bool until_close_ = false;                            // the response's body is framed by the connection's end
+  http::Body up_framing_ = http::Body::kNone;
   std::uint32_t reroutes_ = 0, informational_ = 0;
   // Milliseconds of the worker's clock; 0 = none.
   std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, again_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;

@@ -60,8 +60,8 @@ void Exchange::send_head() {
     how.framing.body = http::Body::kLength;
     how.framing.content_length = response.content_length;
   }
-  down_framing_ = how.framing.body;
-  if (how.framing.body == http::Body::kUntilClose) close_after_ = true;
+  until_close_ = how.framing.body == http::Body::kUntilClose;
+  if (until_close_) close_after_ = true;
   // An unread request body ends the connection, unless it is small enough to be read and dropped.
   if (!server->drainable() && (local_ || request.expect_continue)) close_after_ = true;
   if (request.expect_continue && !continue_sent_ && !server->body_done()) close_after_ = true;
@@ -70,7 +70,7 @@ void Exchange::send_head() {
   how.keep_alive = !close_after_ && request.minor == 0;
   how.upgrade = response.status == 101;
   respond::prepare_response(*this, local_);
-  http::write_response_head(server->out(), response, how);
+  server->send_head(response, how);
   head_sent_ = true;
   const unsigned kind = response.status / 100;
   if (kind < listener->metrics.responses.size()) metrics::add(listener->metrics.responses[kind], 1);
@@ -95,21 +95,10 @@ void Exchange::sink_response(std::string_view data, bool end) {
     send_head();
   }
   response_bytes += data.size();
-  if (down_framing_ == http::Body::kChunked) {
-    if (!data.empty()) {
-      http::write_chunk_head(server->out(), data.size());
-      server->send(data);
-      server->out().append("\r\n");
-    }
-    if (end) {
-      server->out().append("0\r\n");
-      http::write_fields(server->out(), response_trailers);
-      server->out().append("\r\n");
-    }
-  } else {
-    server->send(data);
-  }
-  if (end) end_response_body();
+  server->send_data(data);
+  if (!end) return;
+  server->send_end(response_trailers);
+  end_response_body();
 }
 
 void Exchange::end_response_body() {
@@ -132,7 +121,7 @@ void Exchange::response_data(std::string_view data) {
   touch();
   if (stage == Stage::kTunnel) {
     response_bytes += data.size();
-    server->send(data);
+    server->send_data(data);
     server->flush();
     return;
   }
@@ -144,7 +133,7 @@ void Exchange::response_end() {
   touch();
   if (stage == Stage::kTunnel) {
     tunnel_up_closed_ = true;
-    server->shutdown_write();
+    server->send_end({});
     end_tunnel_if_closed();
     return;
   }

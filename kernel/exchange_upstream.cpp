@@ -223,9 +223,9 @@ void Exchange::upstream_writable() {
 
 void Exchange::send_continue() {
   continue_sent_ = true;
-  if (request.minor == 0) return;
-  server->out().append("HTTP/1.1 100 Continue\r\n\r\n");
-  server->flush();
+  http::ResponseHead head;
+  head.status = 100;
+  server->send_informational(head);
 }
 
 // --- the response arrives ---
@@ -243,10 +243,7 @@ void Exchange::response_informational() {
     }
     continue_sent_ = true;
   }
-  if (request.minor >= 1) {
-    http::write_response_head(server->out(), response, {});
-    server->flush();
-  }
+  server->send_informational(response);
   response = {};
 }
 

@@ -521,13 +521,39 @@ void Http1Server::flush() {
   }
 }
 
-void Http1Server::shutdown_write() {
-  shut_wanted_ = true;
+void Http1Server::send_informational(const http::ResponseHead& head) {
+  if (exchange_->request.minor == 0) return;
+  http::write_response_head(out(), head, {});
   flush();
+}
+
+void Http1Server::send_head(const http::ResponseHead& head, const http::ResponseWrite& how) {
+  framing_ = how.framing.body;
+  http::write_response_head(out(), head, how);
+}
+
+void Http1Server::send_data(std::string_view data) {
+  if (framing_ != http::Body::kChunked) return send(data);
+  if (data.empty()) return;
+  http::write_chunk_head(out(), data.size());
+  send(data);
+  out().append("\r\n");
+}
+
+void Http1Server::send_end(const http::Fields& trailers) {
+  if (state_ == State::kTunnel) {
+    shut_wanted_ = true;
+    flush();
+  } else if (framing_ == http::Body::kChunked) {
+    out().append("0\r\n");
+    http::write_fields(out(), trailers);
+    out().append("\r\n");
+  }
 }
 
 void Http1Server::enter_tunnel() {
   state_ = State::kTunnel;
+  framing_ = http::Body::kUntilClose;
   body_done_ = false;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/base/timer_wheel.hpp"
 #include "kernel/generation.hpp"
 #include "kernel/http/parse.hpp"
+#include "kernel/http/write.hpp"
 
 namespace cleat {
 
@@ -34,8 +35,11 @@ class Http1Server final : public IoHandler {
 
   // --- for the exchange ---
   void pull();                             // reads the request body on, while the exchange wants it
-  Buffer& out();                           // heads and chunk framing are appended here, and sent by flush
-  void send(std::string_view data);        // sent or copied before the call returns
+  // The response. Nothing of it is sent for certain before `flush`; what is handed over is sent or copied before the call returns.
+  void send_informational(const http::ResponseHead& head);   // 1xx, sent at once; a client of HTTP/1.0 gets none
+  void send_head(const http::ResponseHead& head, const http::ResponseWrite& how);
+  void send_data(std::string_view data);                     // of the body, or a tunnel's
+  void send_end(const http::Fields& trailers);               // of the body; of a tunnel's half
   void flush();
   bool blocked() const { return blocked_; }  // downstream_writable follows
   bool all_sent() const { return out_.empty(); }
@@ -45,7 +49,6 @@ class Http1Server final : public IoHandler {
   void exchange_done(bool keep);           // called when the exchange has been given back
   void cut(bool reset);                    // closed now
   void enter_tunnel();
-  void shutdown_write();
 
   // --- for attributes and hooks ---
   std::string_view peer_text();
@@ -73,6 +76,8 @@ class Http1Server final : public IoHandler {
   void follow_generation();
   enum class State : std::uint8_t { kOpening, kHead, kExchange, kDraining, kTunnel, kLinger, kClosed };
   bool run_connection_hooks();
+  Buffer& out();                           // sent by flush
+  void send(std::string_view data);
   Io read_scratch();
   void read_head();
   bool take_head(std::string_view data, bool owned);   // true: an exchange began or ended the reading
@@ -102,7 +107,8 @@ class Http1Server final : public IoHandler {
   Buffer in_, out_;
   std::size_t scanned_ = 0;
   std::uint64_t body_left_ = 0, body_seen_ = 0, lingered_ = 0;
-  http::Body body_ = http::Body::kNone;
+  http::Body body_ = http::Body::kNone;    // how the request is framed
+  http::Body framing_ = http::Body::kNone; // and the response
   http::ChunkedDecoder chunked_;
   std::uint64_t head_start_us_ = 0, head_start_unix_us_ = 0;
   std::uint64_t id_, requests_ = 0, accepted_unix_us_, handle_ = 0;
