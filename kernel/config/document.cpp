@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 #include <numeric>
+#include <tuple>
 
 #include "kernel/config/reading.hpp"
 
@@ -31,9 +32,13 @@ void Node::ask_all() const {
 
 // --- errors --------------------------------------------------------------------------------------------------------------
 
-void Diagnostics::error(const Node& node, std::string_view text) { error(node.position, node.path, text); }
+void Diagnostics::error(const Node& node, std::string_view text) { add(node.label, node.position, node.path, text); }
 
-void Diagnostics::error(Position position, std::string_view path, std::string_view text) {
+void Diagnostics::error(const Node& of, Position position, std::string_view text) { add(of.label, position, of.path, text); }
+
+void Diagnostics::error(Position position, std::string_view path, std::string_view text) { add(nullptr, position, path, text); }
+
+void Diagnostics::add(const std::string* label, Position position, std::string_view path, std::string_view text) {
   ++count_;
   if (errors_.size() >= kKept) return;
   std::string line(path);
@@ -42,19 +47,34 @@ void Diagnostics::error(Position position, std::string_view path, std::string_vi
   for (char& c : line) {  // one error is one line, whatever the file holds
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
-  errors_.push_back({position, std::move(line)});
+  errors_.push_back({label == nullptr || *label == file_ ? std::string() : *label, position, std::move(line)});
+}
+
+void Diagnostics::add(const Diagnostics& other) {
+  count_ += other.count_;
+  for (const Entry& entry : other.errors_) {
+    if (errors_.size() >= kKept) return;
+    errors_.push_back(entry);
+    if (entry.label.empty() && other.file_ != file_) errors_.back().label = other.file_;
+  }
+}
+
+std::string Diagnostics::where(const Node& node, const Node& seen_from) const {
+  const std::string at = std::to_string(node.position.line) + ":" + std::to_string(node.position.column);
+  if (node.label == seen_from.label) return at;
+  return (node.label == nullptr ? file_ : *node.label) + ":" + at;
 }
 
 std::string Diagnostics::text() const {
   std::vector<const Entry*> sorted;
   for (const Entry& entry : errors_) sorted.push_back(&entry);
   std::stable_sort(sorted.begin(), sorted.end(), [](const Entry* a, const Entry* b) {
-    return std::pair(a->position.line, a->position.column) < std::pair(b->position.line, b->position.column);
+    return std::tie(a->label, a->position.line, a->position.column) < std::tie(b->label, b->position.line, b->position.column);
   });
   std::string out;
   for (std::size_t i = 0; i < sorted.size() && i < kPrinted; ++i) {
     const Entry& entry = *sorted[i];
-    out += file_;
+    out += entry.label.empty() ? file_ : entry.label;
     if (entry.position.line > 0) {
       out.append(":").append(std::to_string(entry.position.line));
       out.append(":").append(std::to_string(entry.position.column));
@@ -72,8 +92,7 @@ void report_unknown_keys(const Node& node, Diagnostics& diagnostics) { report_un
 void report_unknown_keys(const Node& node, const std::unordered_set<const Node*>& opaque, Diagnostics& diagnostics) {
   for (const Node::Member& member : node.members) {
     if (node.type == Node::Type::kMap && !member.asked) {
-      diagnostics.error(member.key_position, member.value->path,
-                        "unknown key" + did_you_mean(member.key, node.asked_absent, diagnostics));
+      diagnostics.error(*member.value, member.key_position, "unknown key" + did_you_mean(member.key, node.asked_absent, diagnostics));
     } else if (!opaque.contains(member.value.get())) {
       report_unknown_keys(*member.value, opaque, diagnostics);
     }

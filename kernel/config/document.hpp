@@ -27,6 +27,7 @@ class Node {
   Position position;
   std::string scalar;
   bool quoted = false;               // a quoted scalar is text, never null, a number or a boolean
+  const std::string* label = nullptr;  // the document's, for messages; nullptr: that of the Diagnostics. Lives as long as the node
   std::string path;                  // "listeners[0].routes[2].match.prefix", for messages; long ones are cut
   struct Member {
     std::string key;                 // empty in a list
@@ -42,7 +43,7 @@ class Node {
   void ask_all() const;              // the whole subtree counts as asked for
 };
 
-// Collects every error of a load; printed as "file:line:column: path: what (did you mean "x"?)", sorted by position.
+// Collects every error of a load; printed as "file:line:column: path: what (did you mean "x"?)", document by document, sorted by position.
 class Diagnostics {
  public:
   static constexpr std::size_t kPrinted = 100;
@@ -50,14 +51,21 @@ class Diagnostics {
 
   explicit Diagnostics(std::string file) : file_(std::move(file)) {}
   void error(const Node& node, std::string_view text);
+  void error(const Node& of, Position position, std::string_view text);  // of a key: the node's own position is its value's
   void error(Position position, std::string_view path, std::string_view text);
+  // Takes over what was found in other documents.
+  void add(const Diagnostics& other);
+  // Of `node`, for a message at `seen_from`: "12:3", or "label:12:3" in another document.
+  std::string where(const Node& node, const Node& seen_from) const;
   bool failed() const { return count_ != 0; }
   std::size_t count() const { return count_; }
   std::string text() const;          // one line each, at most 100 and then a count
   const std::string& file() const { return file_; }
 
  private:
+  void add(const std::string* label, Position position, std::string_view path, std::string_view text);
   struct Entry {
+    std::string label;               // empty: file_
     Position position;
     std::string text;
   };
@@ -79,8 +87,9 @@ inline constexpr std::size_t kDocumentAliasBytesMax = 32 * 1024 * 1024;  // of t
 
 // One YAML 1.2 document in UTF-8 (JSON is a subset, but for \u surrogate pairs). Anchors and aliases work within a bound on the
 // nodes they make; merge keys, tags other than !!str, and keys that are not text are refused; duplicate keys are errors;
-// errors of the syntax carry the position. Returns nullptr root with diagnostics on failure; an empty document is kNull.
-Document parse_document(std::string_view text, Diagnostics& diagnostics);
+// errors of the syntax carry the position. Returns nullptr root with diagnostics on failure; an empty document is kNull. label: the
+// nodes', where they will be reported by other Diagnostics than these.
+Document parse_document(std::string_view text, Diagnostics& diagnostics, const std::string* label = nullptr);
 Result<std::string> read_file(const std::string& file);  // bounded by kDocumentBytesMax
 
 // Reports every key that was not asked for, below `node`. Subtrees wholly unread are reported at their topmost key.

@@ -120,6 +120,7 @@ enum class SlashPolicy : std::uint8_t { kKeep, kDecode, kReject };  // %2F in pa
 struct PathPolicy {                  // path: {merge_slashes, escaped_slashes: keep|decode|reject}
   bool merge_slashes = true;
   SlashPolicy escaped_slashes = SlashPolicy::kKeep;
+  bool operator==(const PathPolicy&) const = default;
 };
 
 struct ForwardPolicy {               // forward: {...}: the fields that proxies add
@@ -133,11 +134,25 @@ struct Listener {
   std::string name;
   std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
   std::vector<std::string> chain;    // instance names, outermost first
-  std::vector<Route> routes;
+  std::vector<Route> routes;         // routes: [...], or those of the table named by route_table
+  std::string route_table;
   Timeouts timeouts;
   Limits limits;
   PathPolicy path;
   ForwardPolicy forward;
+  const Node* node = nullptr;
+};
+
+struct RouteTable {                  // route_tables: [{name, routes}]: routes that several listeners may use, and sources may bring
+  std::string name;
+  std::vector<Route> routes;
+  const Node* node = nullptr;
+};
+
+struct Secret {                      // secrets: [{name, certificate, key, ca}]: PEM, or a path to it (relative to the file)
+  std::string name;
+  std::string certificate, key;      // PEM, the whole chain; both or neither
+  std::string ca;                    // PEM, one or more certificates
   const Node* node = nullptr;
 };
 
@@ -158,6 +173,8 @@ struct Cluster {
   std::uint64_t requests_per_connection = 0;  // 0 = no bound
   std::string balancer;              // an instance with cleat.balancer/1, or empty: weighted round robin
   const Node* balancer_config = nullptr;
+  std::string discovery;             // discovery: {use, config}: an instance with cleat.config_source/1 that brings the endpoints;
+  const Node* discovery_config = nullptr;  // those given beside it are what the cluster begins with
   const Node* node = nullptr;
 };
 
@@ -170,10 +187,12 @@ struct Model {
   std::vector<Instance> instances;   // plugins:
   std::vector<Listener> listeners;
   std::vector<Cluster> clusters;
+  std::vector<RouteTable> route_tables;
+  std::vector<Secret> secrets;
 };
 
-// Reads the whole model; every error goes to `diagnostics`, all at once. Names that refer (chain, cluster, handler, balancer,
-// route plugins) are checked here; whether a plugin loads, and its own config, is not.
+// Reads the whole model of one document; every error goes to `diagnostics`, all at once. Names that refer (chain, cluster, handler,
+// balancer, route plugins ...) are checked here; whether a plugin loads, and its own config, is not. What sources add: compose.hpp.
 // Does not report unknown keys below `config` of plugins and balancers: the loader does, once the plugins have read them.
 Model read_model(const Document& document, Diagnostics& diagnostics);
 

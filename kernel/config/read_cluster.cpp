@@ -19,14 +19,25 @@ Endpoint read_endpoint(const Node& node, Reading& reading) {
   return endpoint;
 }
 
+// {use: INSTANCE, config: ...}
+void read_user(const Node& map, std::string_view key, Reading& reading, std::string& instance, const Node*& config) {
+  const Node* user = child(map, key);
+  if (user == nullptr || !expect_map(*user, reading)) return;
+  const Node* use = required(*user, "use", reading);
+  if (use != nullptr && read_name(*use, reading, instance)) reading.references.instances.push_back({use, instance});
+  config = opaque_child(*user, "config", reading);
+}
+
 }  // namespace
 
 Cluster read_cluster(const Node& node, Reading& reading) {
   Cluster cluster;
   cluster.node = &node;
   if (!expect_map(node, reading)) return cluster;
-  if (const Node* name = required(node, "name", reading)) read_name(*name, reading, cluster.name);
-  required(node, "endpoints", reading);  // an empty list is legal: a plugin may bring the endpoints
+  read_own_name(node, reading, cluster.name);
+  read_user(node, "discovery", reading, cluster.discovery, cluster.discovery_config);
+  // Where nobody brings the endpoints, none at all is more likely a slip; an empty list says that it is not.
+  if (cluster.discovery.empty() && reading.staged_name == nullptr) required(node, "endpoints", reading);
   std::vector<Named> addresses;
   for (const Node* item : items(node, "endpoints", reading)) cluster.endpoints.push_back(read_endpoint(*item, reading));
   for (const Endpoint& endpoint : cluster.endpoints) addresses.push_back({endpoint.node, endpoint.address});
@@ -40,12 +51,7 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   optional_integer(node, "requests_per_connection", reading, 0, kCountMax, cluster.requests_per_connection);
   if (const Node* protocol = child(node, "protocol")) word_index(*protocol, {"http1"}, reading);
 
-  const Node* balancer = child(node, "balancer");
-  if (balancer != nullptr && expect_map(*balancer, reading)) {
-    const Node* use = required(*balancer, "use", reading);
-    if (use != nullptr && read_name(*use, reading, cluster.balancer)) reading.instances.push_back({use, cluster.balancer});
-    cluster.balancer_config = opaque_child(*balancer, "config", reading);
-  }
+  read_user(node, "balancer", reading, cluster.balancer, cluster.balancer_config);
   return cluster;
 }
 

@@ -59,8 +59,11 @@ void read_forward(const Node& node, Reading& reading, ForwardPolicy& forward) {
                     forward.x_request_id);
 }
 
+}  // namespace
+
 // A route's config for an instance that never sees the route's exchanges would be silently without effect.
 void check_route_plugins(const Listener& listener, Reading& reading) {
+  const std::string which = listener.route_table.empty() ? "this listener" : "listener \"" + listener.name + "\"";
   for (const Route& route : listener.routes) {
     const Node* plugins = route.plugins.empty() ? nullptr : child(*route.node, "plugins");
     if (plugins == nullptr) continue;
@@ -69,19 +72,17 @@ void check_route_plugins(const Listener& listener, Reading& reading) {
       if (used || plugin.instance == route.handler) continue;
       const auto at = std::find_if(plugins->members.begin(), plugins->members.end(),
                                    [&](const Node::Member& member) { return member.key == plugin.instance; });
-      reading.diagnostics.error(at->key_position, at->value->path,
-                                "not in the chain of this listener" + did_you_mean(plugin.instance, listener.chain, reading.diagnostics));
+      reading.diagnostics.error(*at->value, at->key_position,
+                                "not in the chain of " + which + did_you_mean(plugin.instance, listener.chain, reading.diagnostics));
     }
   }
 }
-
-}  // namespace
 
 Listener read_listener(const Node& node, Reading& reading) {
   Listener listener;
   listener.node = &node;
   if (!expect_map(node, reading)) return listener;
-  if (const Node* name = required(node, "name", reading)) read_name(*name, reading, listener.name);
+  read_own_name(node, reading, listener.name);
   if (const Node* address = required(node, "address", reading)) read_address(*address, reading, true, listener.address);
   if (const Node* part = child(node, "timeouts")) read_timeouts(*part, reading, listener.timeouts);
   if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
@@ -99,13 +100,15 @@ Listener read_listener(const Node& node, Reading& reading) {
   std::vector<Named> chain;
   for (const Reference& link : links) chain.push_back({link.node, link.name});
   report_repeated(chain, "in this chain,", reading);
-  reading.instances.insert(reading.instances.end(), links.begin(), links.end());
+  std::vector<Reference>& instances = reading.references.instances;
+  instances.insert(instances.end(), links.begin(), links.end());
 
-  std::vector<Named> names;
-  for (const Node* item : items(node, "routes", reading)) listener.routes.push_back(read_route(*item, listener, reading));
-  for (const Route& route : listener.routes) names.push_back({route.node, route.name});
-  report_repeated(names, "in this listener, a route named", reading);
+  listener.routes = read_routes(node, listener.name, listener.path, "in this listener, a route named", reading);
   check_route_plugins(listener, reading);
+  const Node* table = child(node, "route_table");
+  if (table == nullptr || !read_name(*table, reading, listener.route_table)) return listener;
+  reading.references.route_tables.push_back({table, listener.route_table});
+  if (child(node, "routes") != nullptr) reading.diagnostics.error(*table, "only one of routes and route_table");
   return listener;
 }
 

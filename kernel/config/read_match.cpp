@@ -8,27 +8,6 @@
 namespace cleat::config {
 namespace {
 
-// Refuses a path that no normalised one can equal or begin with. What normalising does is asked of the one who does it.
-bool check_path(const Node& node, const std::string& path, const PathPolicy& policy, Reading& reading) {
-  const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f; };
-  BlockPool pool;
-  Arena arena(pool);
-  std::string why;
-  if (!path.starts_with('/')) {
-    why = "must begin with '/'";
-  } else if (path.find_first_of("?#") != std::string::npos) {
-    why = "is a path, without '?' or '#'";
-  } else if (std::any_of(path.begin(), path.end(), unfit)) {
-    why = "has a character that no request's path has: it must be percent-encoded";
-  } else if (const route::NormalisedTarget normal = route::normalise_target(path, policy, arena); !normal.ok) {
-    why = std::string("no request may have this path: ") + normal.reason;
-  } else if (normal.target != path) {
-    why = "matches nothing: requests are compared as \"" + std::string(normal.target) + "\"";
-  }
-  if (!why.empty()) reading.diagnostics.error(node, why);
-  return why.empty();
-}
-
 void read_path(const Node& node, const PathPolicy& policy, Reading& reading, Match& match) {
   const std::pair<std::string_view, Match::Path> kinds[] = {
       {"path", Match::Path::kExact}, {"prefix", Match::Path::kPrefix}, {"regex", Match::Path::kRegex}};
@@ -129,6 +108,27 @@ std::vector<FieldMatch> read_field_matches(const Node& node, Reading& reading) {
 }
 
 }  // namespace
+
+// What normalising does is asked of the one who does it.
+bool check_path(const Node& node, const std::string& path, const PathPolicy& policy, Reading& reading) {
+  const auto unfit = [](char c) { return c <= ' ' || c >= 0x7f; };
+  BlockPool pool;
+  Arena arena(pool);
+  std::string why;
+  if (!path.starts_with('/')) {
+    why = "must begin with '/'";
+  } else if (path.find_first_of("?#") != std::string::npos) {
+    why = "is a path, without '?' or '#'";
+  } else if (std::any_of(path.begin(), path.end(), unfit)) {
+    why = "has a character that no request's path has: it must be percent-encoded";
+  } else if (const route::NormalisedTarget normal = route::normalise_target(path, policy, arena); !normal.ok) {
+    why = std::string("no request may have this path: ") + normal.reason;
+  } else if (normal.target != path) {
+    why = "matches nothing: requests are compared as \"" + std::string(normal.target) + "\"";
+  }
+  if (!why.empty()) reading.diagnostics.error(node, why);
+  return why.empty();
+}
 
 Match read_match(const Node& node, const PathPolicy& policy, Reading& reading) {
   Match match;

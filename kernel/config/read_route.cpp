@@ -13,7 +13,7 @@ WeightedCluster read_weighted(const Node& node, Reading& reading) {
   WeightedCluster cluster;
   if (!expect_map(node, reading)) return cluster;
   if (const Node* name = required(node, "name", reading); name != nullptr && read_name(*name, reading, cluster.cluster)) {
-    reading.clusters.push_back({name, cluster.cluster});
+    reading.references.clusters.push_back({name, cluster.cluster});
   }
   optional_integer(node, "weight", reading, 0, kWeightMax, cluster.weight);
   return cluster;
@@ -42,12 +42,12 @@ void read_target(const Node& node, Reading& reading, Route& route) {
     } else if (key == "cluster") {
       std::string name;
       if (!read_name(*value, reading, name)) continue;
-      reading.clusters.push_back({value, name});
+      reading.references.clusters.push_back({value, name});
       route.clusters.push_back({std::move(name), 1});
     } else if (key == "clusters") {
       read_clusters(*value, reading, route);
     } else if (key == "handler") {
-      if (read_name(*value, reading, route.handler)) reading.instances.push_back({value, route.handler});
+      if (read_name(*value, reading, route.handler)) reading.references.instances.push_back({value, route.handler});
     } else if (key == "redirect") {
       route.redirect = read_redirect(*value, reading);
     } else {
@@ -88,21 +88,19 @@ void read_plugins(const Node& node, Reading& reading, Route& route) {
   if (!expect_map(node, reading)) return;
   for (const Node::Member& member : node.members) {
     node.get(member.key);
-    reading.instances.push_back({member.value.get(), member.key});
+    reading.references.instances.push_back({member.value.get(), member.key});
     reading.opaque.insert(member.value.get());
     route.plugins.push_back({member.key, member.value.get()});
   }
 }
 
-}  // namespace
-
-Route read_route(const Node& node, const Listener& listener, Reading& reading) {
+Route read_route(const Node& node, std::string name_if_none, const PathPolicy& policy, Reading& reading) {
   Route route;
   route.node = &node;
-  route.name = listener.name + "/" + std::to_string(listener.routes.size());
+  route.name = std::move(name_if_none);
   if (!expect_map(node, reading)) return route;
   if (const Node* name = child(node, "name")) read_name(*name, reading, route.name);
-  if (const Node* match = child(node, "match")) route.match = read_match(*match, listener.path, reading);
+  if (const Node* match = child(node, "match")) route.match = read_match(*match, policy, reading);
   read_target(node, reading, route);
   read_rewrites(node, reading, route);
   Milliseconds timeout{};
@@ -115,6 +113,29 @@ Route read_route(const Node& node, const Listener& listener, Reading& reading) {
     reading.diagnostics.error(node, "redirect.prefix_rewrite replaces match.prefix, which this route does not have");
   }
   return route;
+}
+
+}  // namespace
+
+std::vector<Route> read_routes(const Node& map, const std::string& owner, const PathPolicy& policy, std::string_view what, Reading& reading) {
+  std::vector<Route> routes;
+  std::vector<Named> names;
+  for (const Node* item : items(map, "routes", reading)) {
+    routes.push_back(read_route(*item, owner + "/" + std::to_string(routes.size()), policy, reading));
+  }
+  for (const Route& route : routes) names.push_back({route.node, route.name});
+  report_repeated(names, what, reading);
+  return routes;
+}
+
+RouteTable read_route_table(const Node& node, Reading& reading) {
+  RouteTable table;
+  table.node = &node;
+  if (!expect_map(node, reading)) return table;
+  read_own_name(node, reading, table.name);
+  required(node, "routes", reading);
+  table.routes = read_routes(node, table.name, PathPolicy{}, "in this table, a route named", reading);
+  return table;
 }
 
 Redirect read_redirect(const Node& node, Reading& reading) {

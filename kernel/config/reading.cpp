@@ -96,6 +96,14 @@ int word_index(const Node& node, const std::vector<std::string>& words, Reading&
   return -1;
 }
 
+void read_own_name(const Node& map, Reading& reading, std::string& value) {
+  const Node* name = reading.staged_name == nullptr ? required(map, "name", reading) : child(map, "name");
+  if (name != nullptr && !read_name(*name, reading, value)) return;
+  if (reading.staged_name == nullptr) return;
+  if (name != nullptr && value != *reading.staged_name) reading.diagnostics.error(*name, "is staged as \"" + *reading.staged_name + "\"");
+  value = *reading.staged_name;
+}
+
 bool read_name(const Node& node, Reading& reading, std::string& value) {
   constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
   constexpr std::size_t kNameBytesMax = 128;
@@ -196,9 +204,8 @@ void report_repeated(const std::vector<Named>& named, std::string_view what, Rea
     if (one.name.empty()) continue;  // already an error
     const auto [at, added] = first.emplace(one.name, one.node);
     if (added) continue;
-    const Position position = at->second->position;
     reading.diagnostics.error(*one.node, std::string(what) + " \"" + std::string(one.name) + "\" is already at " +
-                                             std::to_string(position.line) + ":" + std::to_string(position.column));
+                                             reading.diagnostics.where(*at->second, *one.node));
   }
 }
 

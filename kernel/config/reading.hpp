@@ -9,33 +9,41 @@
 #include <utility>
 #include <vector>
 
-#include "kernel/config/model.hpp"
+#include "kernel/config/compose.hpp"
 
 namespace cleat::config {
-
-// A name that must be defined somewhere in the file; looked up once the whole file is read.
-struct Reference {
-  const Node* node;
-  std::string name;
-};
 
 struct Reading {
   explicit Reading(Diagnostics& to) : diagnostics(to) {}
 
   Diagnostics& diagnostics;
-  std::vector<Reference> clusters;
-  std::vector<Reference> instances;
+  References references;
   std::unordered_set<const Node*> opaque;  // what plugins will read: unknown keys below are the loader's to report
+  const std::string* staged_name = nullptr;  // of a source's resource: its document may leave the name out, and must not contradict
 };
+
+// The whole file, without looking up the names it refers to.
+void read_file_part(const Document& document, Diagnostics& diagnostics, Part& part);
 
 // The sections of the file. Each reads one list member; what is wrong is reported and left out or at its default.
 Instance read_instance(const Node& node, Reading& reading);
 Listener read_listener(const Node& node, Reading& reading);
-Route read_route(const Node& node, const Listener& listener, Reading& reading);
+RouteTable read_route_table(const Node& node, Reading& reading);
+Secret read_secret(const Node& node, Reading& reading);
+// The `routes` of a listener or a table called `owner`.
+std::vector<Route> read_routes(const Node& map, const std::string& owner, const PathPolicy& policy, std::string_view what, Reading& reading);
 Match read_match(const Node& node, const PathPolicy& policy, Reading& reading);
 Cluster read_cluster(const Node& node, Reading& reading);
 Redirect read_redirect(const Node& node, Reading& reading);
 DirectReply read_reply(const Node& node, Reading& reading);
+
+// What depends on the listener that a route is used by; of the routes of a table, once for each of those.
+void check_route_plugins(const Listener& listener, Reading& reading);  // each has a plugin that sees the route's exchanges
+// Refuses a path that no request normalised by this policy can equal or begin with.
+bool check_path(const Node& node, const std::string& path, const PathPolicy& policy, Reading& reading);
+
+// Relative to the folder of the file that says it.
+std::string beside(const std::string& file, const std::string& path);
 
 // --- nodes ---
 const Node* child(const Node& map, std::string_view key);                             // nullptr if absent or null
@@ -75,6 +83,7 @@ void optional_word(const Node& map, std::string_view key, Reading& reading, cons
 }
 
 // --- what values must look like; an error at the node if not ---
+void read_own_name(const Node& map, Reading& reading, std::string& value);  // the key `name`; see Reading::staged_name
 bool read_name(const Node& node, Reading& reading, std::string& value);  // [A-Za-z0-9_.-/]+
 // ip:port or [ip]:port.
 bool read_address(const Node& node, Reading& reading, bool port_zero, std::string& value);

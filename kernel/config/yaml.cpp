@@ -53,7 +53,7 @@ bool is_utf8(std::string_view text) {
 
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+  Builder(Diagnostics& diagnostics, const std::string* label) : diagnostics_(diagnostics), label_(label) {}
 
   std::unique_ptr<Node> take() { return std::move(root_); }
 
@@ -165,6 +165,7 @@ class Builder final : public YAML::EventHandler {
     if (stack_.empty()) {
       root_ = std::make_unique<Node>();
       root_->position = position;
+      root_->label = label_;
       return *root_;
     }
     Open& top = stack_.back();
@@ -175,6 +176,7 @@ class Builder final : public YAML::EventHandler {
   Node& add_to(Node& parent, std::string key, Position key_position, Position position) {
     auto node = std::make_unique<Node>();
     node->position = position;
+    node->label = label_;
     node->path = path_of(parent, key);
     charge(sizeof(Node) + sizeof(Node::Member) + node->path.size(), position);
     parent.members.push_back({std::move(key), key_position, std::move(node)});
@@ -238,6 +240,7 @@ class Builder final : public YAML::EventHandler {
   static std::string too_deep() { return "deeper than " + std::to_string(kDocumentDepthMax) + " levels"; }
 
   Diagnostics& diagnostics_;
+  const std::string* label_;
   std::unique_ptr<Node> root_;
   std::vector<Open> stack_;
   std::vector<const Node*> anchors_;  // by yaml-cpp's number; nullptr while the node is open
@@ -291,7 +294,7 @@ const char* hint(std::string_view message) {
 
 }  // namespace
 
-Document parse_document(std::string_view text, Diagnostics& diagnostics) {
+Document parse_document(std::string_view text, Diagnostics& diagnostics, const std::string* label) {
   Document document{diagnostics.file(), nullptr};
   if (text.size() > kDocumentBytesMax) {
     diagnostics.error(Position{}, "", "larger than " + std::to_string(kDocumentBytesMax / (1024 * 1024)) + " MiB");
@@ -299,7 +302,7 @@ Document parse_document(std::string_view text, Diagnostics& diagnostics) {
   }
   if (!check_characters(text, diagnostics)) return document;
   const std::size_t errors = diagnostics.count();
-  Builder builder(diagnostics);
+  Builder builder(diagnostics, label);
   try {
     const std::string whole = with_end(text);
     ViewBuffer buffer(whole);
@@ -318,6 +321,7 @@ Document parse_document(std::string_view text, Diagnostics& diagnostics) {
   if (diagnostics.count() != errors) return document;
   document.root = builder.take();
   if (document.root == nullptr) document.root = std::make_unique<Node>();
+  document.root->label = label;
   if (document.root->type == Node::Type::kNull) document.root->position = {1, 1};
   return document;
 }

@@ -227,6 +227,7 @@ ConfigCall::ConfigCall(const config::Node* config, const config::Node* at, confi
                        .numbers = {}, .json = {}, .paths = {}}) {
   if (at != nullptr) {
     state_->absent.position = at->position;
+    state_->absent.label = at->label;
     state_->absent.path = at->path.empty() ? "config" : at->path + ".config";
   }
   {

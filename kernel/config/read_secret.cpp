@@ -1,0 +1,104 @@
+// A secret of the configuration: certificates and their key, as PEM or as paths to it. What can be told without a connection is told
+// here; a message never holds what a secret says.
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <filesystem>
+
+#include "kernel/config/reading.hpp"
+
+namespace cleat::config {
+namespace {
+
+constexpr std::size_t kPemBytesMax = 1024 * 1024;
+
+using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+
+Bio reader(const std::string& pem) { return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free}; }
+
+// Encrypted keys have no password here, and nobody is asked for one at a terminal.
+int no_password(char*, int, int, void*) { return 0; }
+
+// The text of a key: what the node holds, or the file it names. A resource of a source has no folder that paths could be relative to.
+bool read_pem(const Node& map, std::string_view key, Reading& reading, std::string& pem) {
+  std::string text;
+  if (!optional(map, key, reading, text)) return false;
+  const Node& node = *map.get(key);
+  if (text.find("-----BEGIN ") != std::string::npos) {
+    pem = std::move(text);
+    return true;
+  }
+  if (reading.staged_name != nullptr && !text.starts_with('/')) {
+    reading.diagnostics.error(node, "must be PEM, or an absolute path to it");
+    return false;
+  }
+  const std::string path = beside(reading.diagnostics.file(), text);
+  std::error_code failure;
+  if (!std::filesystem::is_regular_file(path, failure) || std::filesystem::file_size(path, failure) > kPemBytesMax) {
+    reading.diagnostics.error(node, path + " is not a file of at most 1 MiB; PEM itself begins with -----BEGIN");
+    return false;
+  }
+  Result<std::string> content = read_file(path);
+  if (!content.ok()) {
+    reading.diagnostics.error(node, content.error());
+    return false;
+  }
+  pem = std::move(*content);
+  return true;
+}
+
+// The first certificate, once all of them could be read; nullptr with an error at the node.
+Certificate read_certificates(const Node& node, const std::string& pem, Reading& reading) {
+  const Bio in = reader(pem);
+  Certificate first(nullptr, X509_free);
+  std::size_t count = 0;
+  for (;;) {
+    Certificate one(PEM_read_bio_X509(in.get(), nullptr, no_password, nullptr), X509_free);
+    if (one == nullptr) break;
+    if (++count == 1) first = std::move(one);
+  }
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (at_end && count != 0) return first;
+  reading.diagnostics.error(node, count == 0 ? "holds no certificate that can be read" : "certificate " + std::to_string(count + 1) + " cannot be read");
+  return {nullptr, X509_free};
+}
+
+void check_key(const Node& node, const std::string& pem, X509* certificate, Reading& reading) {
+  const Bio in = reader(pem);
+  const Key key(PEM_read_bio_PrivateKey(in.get(), nullptr, no_password, nullptr), EVP_PKEY_free);
+  if (key == nullptr) {
+    reading.diagnostics.error(node, "holds no private key that can be read (encrypted ones cannot)");
+  } else if (certificate != nullptr && X509_check_private_key(certificate, key.get()) != 1) {
+    reading.diagnostics.error(node, "is not the key of the certificate");
+  }
+  ERR_clear_error();
+}
+
+}  // namespace
+
+Secret read_secret(const Node& node, Reading& reading) {
+  Secret secret;
+  secret.node = &node;
+  if (!expect_map(node, reading)) return secret;
+  read_own_name(node, reading, secret.name);
+  const bool has_certificate = read_pem(node, "certificate", reading, secret.certificate);
+  const bool has_key = read_pem(node, "key", reading, secret.key);
+  const bool has_ca = read_pem(node, "ca", reading, secret.ca);
+  const Node* certificate = child(node, "certificate");
+  const Node* key = child(node, "key");
+  if ((certificate == nullptr) != (key == nullptr)) reading.diagnostics.error(node, "certificate and key belong together");
+  if (certificate == nullptr && key == nullptr && child(node, "ca") == nullptr) {
+    reading.diagnostics.error(node, "needs certificate and key, or ca");
+  }
+  Certificate first(nullptr, X509_free);
+  if (has_certificate) first = read_certificates(*certificate, secret.certificate, reading);
+  if (has_key) check_key(*key, secret.key, first.get(), reading);
+  if (has_ca) read_certificates(*child(node, "ca"), secret.ca, reading);
+  return secret;
+}
+
+}  // namespace cleat::config
