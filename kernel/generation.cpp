@@ -251,17 +251,18 @@ Generation::~Generation() {
   while (!instances.empty()) instances.pop_back();
 }
 
-std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
+std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Composition composition, std::uint32_t workers,
                                              const Generation* before, config::Diagnostics& diagnostics) {
   kernel_metrics::define_all();  // before a plugin can define a metric
   auto generation = std::make_unique<Generation>();
   generation->id = id;
-  generation->document = std::move(document);
-  generation->model = std::move(model);
+  generation->file = std::move(composition.file);
+  generation->resources = std::move(composition.resources);
+  generation->model = std::move(composition.model);
   generation->workers = workers;
   const config::Model& from = generation->model;
 
-  hooks::Loader loader(hooks::plugin_folders(generation->document.file, from), hooks::host_table(), workers);
+  hooks::Loader loader(hooks::plugin_folders(generation->file->document.file, from), hooks::host_table(), workers);
   static const std::vector<std::shared_ptr<hooks::Instance>> kNone;
   generation->instances = loader.load(from.instances, before != nullptr ? before->instances : kNone, id, false, diagnostics);
   if (diagnostics.failed()) return nullptr;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "kernel/base/socket.hpp"
-#include "kernel/config/model.hpp"
+#include "kernel/config/compose.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/http/parse.hpp"
 #include "kernel/kernel_metrics.hpp"
@@ -97,7 +97,8 @@ struct Listener {
 
 struct Generation {
   std::uint64_t id = 0;
-  config::Document document;
+  std::shared_ptr<const config::Part> file;  // what the model was composed of; its nodes point into them
+  config::Resources resources;
   config::Model model;
   std::uint32_t workers = 1;
   std::vector<std::shared_ptr<hooks::Instance>> instances;  // shared with the generations before and after that have them too
@@ -119,7 +120,7 @@ struct Generation {
 
 // [control] nullptr with diagnostics on failure: nothing is left behind. before: the generation in force, or nullptr; what did not
 // change is taken over from it.
-std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Document document, config::Model model, std::uint32_t workers,
+std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Composition composition, std::uint32_t workers,
                                              const Generation* before, config::Diagnostics& diagnostics);
 
 // [any] The set a cleat.balancer/1 handle names, or nullptr. No lock. The pointer holds while its generation does: in a hook of an

@@ -120,11 +120,12 @@ bool Reloader::build(std::string& why) {
     return false;
   }
   config::Diagnostics diagnostics(file_);
-  config::Document document = config::parse_document(*text, diagnostics);
-  config::Model model = config::read_model(document, diagnostics);
+  std::shared_ptr<const config::Part> file = config::read_configuration(*text, diagnostics);
+  std::optional<config::Composition> composition;
+  if (file != nullptr) composition = config::compose(std::move(file), current_->resources, diagnostics);
   std::unique_ptr<Generation> next;
-  if (document.root != nullptr && !diagnostics.failed()) {
-    next = build_generation(current_->id + 1, std::move(document), std::move(model), current_->workers, current_.get(), diagnostics);
+  if (composition.has_value()) {
+    next = build_generation(current_->id + 1, std::move(*composition), current_->workers, current_.get(), diagnostics);
   }
   if (next == nullptr) {
     why = diagnostics.text();

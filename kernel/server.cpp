@@ -426,15 +426,15 @@ int start(const RunOptions& options) {
     std::fprintf(stderr, "%s", diagnostics.text().c_str());  // ends with a newline of its own
     return kRefused;
   };
-  config::Document document = config::parse_document(*text, diagnostics);
-  if (document.root == nullptr || diagnostics.failed()) return refused();
-  config::Model model = config::read_model(document, diagnostics);
-  if (diagnostics.failed()) return refused();
+  std::shared_ptr<const config::Part> file = config::read_configuration(*text, diagnostics);
+  std::optional<config::Composition> composition;
+  if (file != nullptr) composition = config::compose(std::move(file), {}, diagnostics);
+  if (!composition.has_value()) return refused();
 
-  log::set_level(static_cast<log::Level>(options.log_level.value_or(model.log_level)));
-  const std::uint32_t workers = worker_count(model);
+  log::set_level(static_cast<log::Level>(options.log_level.value_or(composition->model.log_level)));
+  const std::uint32_t workers = worker_count(composition->model);
   Server server(workers, options.config_file);  // before plugins are created: their threads may call workers from then on
-  std::unique_ptr<Generation> generation = build_generation(1, std::move(document), std::move(model), workers, nullptr, diagnostics);
+  std::unique_ptr<Generation> generation = build_generation(1, std::move(*composition), workers, nullptr, diagnostics);
   if (generation == nullptr) return refused();
   Result<ListeningSockets> sockets = open_listening(*generation, {}, workers);
   if (!sockets.ok()) return refuse(sockets.error());

@@ -22,12 +22,12 @@ struct Build {
   explicit Build(std::string yaml) {
     const std::string plugin = test::build_plugin("journal.c");
     for (std::size_t at = yaml.find('@'); at != std::string::npos; at = yaml.find('@')) yaml.replace(at, 1, plugin);
-    config::Document document = config::parse_document(yaml, diagnostics);
-    REQUIRE(document.root != nullptr);
-    config::Model model = config::read_model(document, diagnostics);
+    std::shared_ptr<const config::Part> file = config::read_configuration(yaml, diagnostics);
+    REQUIRE(file != nullptr);
+    std::optional<config::Composition> composition = config::compose(std::move(file), {}, diagnostics);
     INFO(diagnostics.text());
-    REQUIRE_FALSE(diagnostics.failed());
-    generation = build_generation(5, std::move(document), std::move(model), kWorkers, nullptr, diagnostics);
+    REQUIRE(composition.has_value());
+    generation = build_generation(5, std::move(*composition), kWorkers, nullptr, diagnostics);
   }
   Generation& get() {
     INFO(diagnostics.text());
