@@ -47,9 +47,10 @@ def to_origin(origin, listener_options=None, cluster_options=None, route_options
 
 
 class Proxy:
-    """A running `cleat run`. `config`: a dict (written as JSON, which is YAML) or the text itself."""
+    """A running `cleat run`. `config`: a dict (written as JSON, which is YAML) or the text itself. `arguments` are added to the command
+    line; `wrap` is a command that runs it, such as ("prlimit", "--nofile=64")."""
 
-    def __init__(self, config, folder, env=None, expect_ready=True):
+    def __init__(self, config, folder, env=None, expect_ready=True, arguments=(), wrap=()):
         assert CLEAT.exists(), f"not built: {CLEAT}"
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -57,8 +58,8 @@ class Proxy:
         self.file.write_text(config if isinstance(config, str) else json.dumps(config, indent=2))
         self._lines, self._changed = [], threading.Condition()
         self.ports = {}
-        self.process = subprocess.Popen([str(CLEAT), "run", "-c", str(self.file)], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command = [*map(str, wrap), str(CLEAT), "run", "-c", str(self.file), *map(str, arguments)]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={**os.environ, **(env or {})})
         self._out = []
         self._readers = [threading.Thread(target=self._read_errors, daemon=True),
@@ -147,9 +148,9 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def running(config, folder, env=None):
+def running(config, folder, env=None, **options):
     """A proxy for the time of a with block; stopped, and its exit checked, also when the block failed."""
-    proxy = Proxy(config, folder, env)
+    proxy = Proxy(config, folder, env, **options)
     try:
         yield proxy
     except BaseException:
