@@ -59,8 +59,9 @@ std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
           }};
 }
 
-Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file)
-    : io_(io), late_(io), watch_(io), workers_(workers), file_(std::move(config_file)) {
+Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file,
+                   std::function<void(const ListeningSockets&)> listening_changed)
+    : io_(io), late_(io), watch_(io), workers_(workers), file_(std::move(config_file)), listening_changed_(std::move(listening_changed)) {
   generation_ = metric(metrics::Kind::kGauge, "cleat_generation", "Number of the generation in force.");
   constexpr const char* kHelp = "Changes of the configuration that were tried, by what came of them.";
   applied_ = metric(metrics::Kind::kCounter, "cleat_reloads_total", kHelp, {"result"}, {"applied"});
@@ -73,6 +74,7 @@ Reloader::~Reloader() = default;
 void Reloader::begin(std::shared_ptr<Generation> generation, ListeningSockets sockets) {
   current_ = std::move(generation);
   listening_ = std::move(sockets);
+  listening_changed_(listening_);
   metrics::add(generation_, static_cast<std::int64_t>(current_->id));
   for (const auto& worker : workers_) worker->adopt(current_, sockets_of_worker(*current_, listening_, worker->index, current_->workers));
 }
@@ -140,6 +142,7 @@ bool Reloader::build(std::string& why) {
   metrics::add(retired_gauge(), 1);
   current_ = share(std::move(next));
   listening_ = std::move(*sockets);
+  listening_changed_(listening_);
   hand_over();
   return true;
 }

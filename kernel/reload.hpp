@@ -26,7 +26,9 @@ class Reloader {
   static constexpr std::chrono::milliseconds kSwitchWait{10'000};
   static constexpr std::size_t kAskedMax = 1'024;
 
-  Reloader(boost::asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file);
+  // listening_changed: of each set of listening sockets, before a worker accepts from it.
+  Reloader(boost::asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file,
+           std::function<void(const ListeningSockets&)> listening_changed);
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
   ~Reloader();
@@ -55,6 +57,7 @@ class Reloader {
   boost::asio::steady_timer watch_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   const std::string file_;
+  const std::function<void(const ListeningSockets&)> listening_changed_;
   std::shared_ptr<Generation> current_;
   ListeningSockets listening_;       // of the generation in force
   std::vector<ReloadDone> asked_;    // wait for the next change

@@ -7,7 +7,6 @@
 #include "kernel/server.hpp"
 
 #include <pthread.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -54,13 +53,6 @@ void say(log::Level level, std::string_view text) { log::write(level, "kernel", 
 
 void ignore(int signal_number) { std::signal(signal_number, SIG_IGN); }
 
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 std::uint32_t worker_count(const config::Model& model) {
   const std::uint32_t wanted = model.workers != 0 ? model.workers : std::max(1U, std::thread::hardware_concurrency());
   if (wanted <= Worker::kIndexMax) return wanted;
@@ -81,11 +73,12 @@ milliseconds drain_time(const config::Model& model) {
 
 class Server final : public ServerControl {
  public:
-  Server(std::uint32_t workers, std::string config_file);
+  Server(std::uint32_t workers, const RunOptions& options, Handover given);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
   int run(std::shared_ptr<Generation> generation, ListeningSockets sockets);
+  const ListeningSockets& inherited() const { return hot_restart_.inherited(); }
 
   void reload(ReloadDone done) override { reloader_.reload(std::move(done)); }
   void drain() override;
@@ -102,6 +95,7 @@ class Server final : public ServerControl {
   void on_signal(int number);
   void stop_signal();
   void reopen();
+  void restart();
   void cut();
   void enter(Phase phase, ServerState state);
   void shut_down();
@@ -120,6 +114,7 @@ class Server final : public ServerControl {
   asio::steady_timer deadline_{io_};
   asio::steady_timer log_count_{io_};
   std::vector<std::unique_ptr<Worker>> workers_;
+  HotRestart hot_restart_;
   Reloader reloader_;
   std::vector<std::thread> threads_;
   Phase phase_ = Phase::kStarting;
@@ -130,7 +125,9 @@ class Server final : public ServerControl {
   int code_ = kDone;
 };
 
-Server::Server(std::uint32_t workers, std::string config_file) : reloader_(io_, workers_, std::move(config_file)) {
+Server::Server(std::uint32_t workers, const RunOptions& options, Handover given)
+    : hot_restart_(io_, options.process, std::move(given), [this] { drain(); }),
+      reloader_(io_, workers_, options.config_file, [this](const ListeningSockets& now) { hot_restart_.listening(now); }) {
   std::vector<Worker*> all;
   for (std::uint32_t i = 0; i < workers; ++i) {
     workers_.push_back(std::make_unique<Worker>(i));
@@ -164,7 +161,7 @@ int Server::run(std::shared_ptr<Generation> generation, ListeningSockets sockets
   set_server(this);
   wake_control_by([this] { asio::post(io_, run_control_tasks); });
   // Not before: a plugin whose create hangs can be ended by the interrupt key.
-  for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) signals_.add(number);
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP}) signals_.add(number);
   wait_for_signals();
   if (log_drops_ != 0) count_log_drops();
   try {
@@ -243,6 +240,8 @@ void Server::on_signal(int number) {
     reload([](bool, const std::string&) {});  // what comes of it is in the log
   } else if (number == SIGUSR1) {
     reopen();
+  } else if (number == SIGUSR2) {
+    restart();
   } else {
     stop_signal();
   }
@@ -266,6 +265,11 @@ void Server::stop_signal() {
   }
 }
 
+void Server::restart() {
+  if (phase_ == Phase::kServing) return hot_restart_.begin(reloader_.listening());
+  say(log::Level::kWarn, std::string("SIGUSR2 is ignored: the process is ") + (phase_ == Phase::kStarting ? "starting" : "ending"));
+}
+
 void Server::reopen() {
   if (phase_ == Phase::kShutdown) return;
   const cleat_event event = {.size = sizeof(cleat_event), .kind = CLEAT_EVENT_REOPEN, .name = hooks::to_str("cleat.reopen"), .data = {}};
@@ -287,6 +291,7 @@ void Server::advance() {
     case Phase::kStarting:
       if (started_ < threads_.size()) return;
       enter(Phase::kServing, ServerState::kServing);
+      hot_restart_.ready();
       say(log::Level::kInfo, "ready");
       reloader_.serve();
       return;
@@ -313,6 +318,7 @@ void Server::drain() {
   if (phase_ != Phase::kStarting && phase_ != Phase::kServing) return;
   enter(Phase::kDraining, ServerState::kDraining);
   reloader_.stop();
+  hot_restart_.stop();
   publish_event("cleat.drain", {});
   const milliseconds time = drain_time(reloader_.current()->model);
   say(log::Level::kInfo, time.count() == 0 ? "draining" : "draining, for at most " + std::to_string(time.count()) + " ms");
@@ -418,7 +424,7 @@ int refuse(std::string_view text) {
   return kRefused;
 }
 
-int start(const RunOptions& options) {
+int start(const RunOptions& options, Handover given) {
   Result<std::string> text = config::read_file(options.config_file);
   if (!text.ok()) return refuse(options.config_file + ": " + text.error());
   config::Diagnostics diagnostics(options.config_file);
@@ -433,27 +439,28 @@ int start(const RunOptions& options) {
 
   log::set_level(static_cast<log::Level>(options.log_level.value_or(composition->model.log_level)));
   const std::uint32_t workers = worker_count(composition->model);
-  Server server(workers, options.config_file);  // before plugins are created: their threads may call workers from then on
+  Server server(workers, options, std::move(given));  // before plugins are created: their threads may call workers from then on
   std::unique_ptr<Generation> generation = build_generation(1, std::move(*composition), workers, nullptr, diagnostics);
   if (generation == nullptr) return refused();
-  Result<ListeningSockets> sockets = open_listening(*generation, {}, workers);
+  Result<ListeningSockets> sockets = open_listening(*generation, server.inherited(), workers);
   if (!sockets.ok()) return refuse(sockets.error());
   return server.run(share(std::move(generation)), std::move(*sockets));
 }
 
 }  // namespace
 
-int run_server(const RunOptions& options) {
+int run_server(const RunOptions& options, Handover given) {
   static_assert(static_cast<int>(log::Level::kError) == static_cast<int>(config::Model::LogLevel::kError));
   ignore(SIGPIPE);
   ignore(SIGHUP);   // until there is a server to hear them, they must not end the process
   ignore(SIGUSR1);
+  ignore(SIGUSR2);
   raise_descriptor_limit();
   hooks::set_control_thread();
   open_control();
   int code = kFailed;
   try {
-    code = start(options);
+    code = start(options, std::move(given));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "cleat: %s\n", error.what());
   }

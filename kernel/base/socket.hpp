@@ -57,6 +57,7 @@ Result<Socket> bind_to(const Address& address);    // non-blocking, SO_REUSEPORT
 std::string listen_now(const Socket& bound);       // empty, or why not
 Result<Socket> listen_on(const Address& address);  // both
 Socket start_connect(const Address& address, int& error);  // non-blocking; error: 0, EINPROGRESS or what failed
+void raise_descriptor_limit();                              // as far as the system lets this process
 int socket_error(int fd);                                  // SO_ERROR, cleared
 void set_no_delay(int fd);
 void reset_on_close(int fd);                               // the next close sends RST

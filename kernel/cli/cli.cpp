@@ -5,7 +5,9 @@
 #include <map>
 #include <optional>
 
+#include "kernel/base/log.hpp"
 #include "kernel/hooks/note.hpp"
+#include "kernel/process/supervisor.hpp"
 #include "kernel/server.hpp"
 
 namespace cleat::cli {
@@ -17,6 +19,18 @@ constexpr const char* kExitCodes = "Exit codes: 0 done, 1 it failed while runnin
 
 const std::map<std::string, Level> kLevels = {
     {"debug", Level::kDebug}, {"info", Level::kInfo}, {"warn", Level::kWarn}, {"error", Level::kError}};
+
+// The supervisor's process has the same command line as the supervisor; what it is handed tells it which one it is.
+int run_or_supervise(const RunOptions& options, bool supervised) {
+  Result<Handover> given = take_handover();
+  if (!given.ok()) {
+    std::fprintf(stderr, "%s\n", given.error().c_str());
+    return kRefused;
+  }
+  if (!supervised || given->supervised) return run_server(options, std::move(*given));
+  if (options.log_level) log::set_level(static_cast<log::Level>(*options.log_level));
+  return supervise(options.process);
+}
 
 }  // namespace
 
@@ -33,9 +47,17 @@ int main(int argc, const char* const* argv) {
   run->add_option("-c,--config", options.config_file, "The configuration: a YAML file")->required();
   run->add_option("--log-level", level, "Instead of the configuration's log_level: debug, info, warn, error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  run->add_option("--pid-file", options.process.pid_file, "Where to write the process's number once it serves; removed at its end");
+  bool supervised = false;
+  run->add_flag("--supervise", supervised, "Serve in a process of its own, and start another when that one crashes");
+  std::uint64_t ready_within = 60;
+  run->add_option("--ready-within", ready_within, "Seconds that a process started by SIGUSR2 or --supervise has to get ready (60)")
+      ->check(CLI::Range(1, 86'400));
   run->callback([&] {
     if (!level.empty()) options.log_level = kLevels.at(level);
-    code = run_server(options);
+    options.process.command = start_command(argc, argv);
+    options.process.command.ready_within = std::chrono::seconds(ready_within);
+    code = run_or_supervise(options, supervised);
   });
 
   std::string file;
