@@ -59,6 +59,8 @@ std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
           }};
 }
 
+std::int64_t retired_generations() { return metrics::value(retired_gauge()); }
+
 Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file,
                    std::function<void(const ListeningSockets&)> listening_changed)
     : io_(io), late_(io), watch_(io), workers_(workers), file_(std::move(config_file)), listening_changed_(std::move(listening_changed)) {

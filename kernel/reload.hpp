@@ -70,5 +70,6 @@ class Reloader {
 
 // A generation that tells, when the last who used it lets go, that it is gone; its plugins' last calls are the control thread's.
 std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation);
+std::int64_t retired_generations();  // [any] how many are no longer current and still in use
 
 }  // namespace cleat

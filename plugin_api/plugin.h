@@ -83,7 +83,7 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host);
 
 /* The note: section .note.cleat, name "Cleat", type 1, text of "key=value\n" lines, ASCII. Unknown keys are refused, but for
  * those that begin with "x-". Keys: name, version, abi (built against), least (oldest host it accepts), requires and
- * optional (extension ids, separated by spaces), license, about. Use once, at file scope, in C or C++:
+ * optional (extension ids, separated by spaces), commands (ext/command.h), license, about. Use once, at file scope:
  *
  *   CLEAT_PLUGIN_NOTE("name=hello\nversion=1.0.0\nabi=0.9\nleast=0.9\nrequires=cleat.config/1\n"); */
 #define CLEAT_NOTE_TYPE 1

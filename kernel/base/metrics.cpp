@@ -145,6 +145,16 @@ std::uint64_t sum(const std::vector<const Shard*>& of, std::uint32_t cell) {
   return total;
 }
 
+View view_of(const Record& record, const std::vector<const Shard*>& of) {
+  const std::uint32_t cell = cell_of(record.id.load(std::memory_order_acquire));
+  const Definition& definition = record.metric->definition;
+  View view{&definition, &record.values, static_cast<std::int64_t>(sum(of, cell)), {}};
+  if (definition.kind == Kind::kHistogram) {
+    for (std::uint32_t i = 0; i <= definition.bounds.size(); ++i) view.buckets.push_back(sum(of, cell + 1 + i));
+  }
+  return view;
+}
+
 bool valid_name(std::string_view name, bool colon) {
   const auto letter = [&](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':'); };
   return !name.empty() && name.size() <= kNameBytesMax && letter(name[0]) &&
@@ -289,16 +299,10 @@ void visit(const std::function<void(const View&)>& fn) {
     for (const auto& [name, metric] : all.by_name) records.insert(records.end(), metric->records.begin(), metric->records.end());
   }
   const std::vector<const Shard*> of = made_shards();
-  for (const Record* record : records) {
-    const std::uint32_t cell = cell_of(record->id.load(std::memory_order_acquire));
-    const Definition& definition = record->metric->definition;
-    View view{&definition, &record->values, static_cast<std::int64_t>(sum(of, cell)), {}};
-    if (definition.kind == Kind::kHistogram) {
-      for (std::uint32_t i = 0; i <= definition.bounds.size(); ++i) view.buckets.push_back(sum(of, cell + 1 + i));
-    }
-    fn(view);
-  }
+  for (const Record* record : records) fn(view_of(*record, of));
 }
+
+View look(SeriesId series) { return view_of(*record_of(series), made_shards()); }
 
 std::int64_t value(SeriesId series) { return static_cast<std::int64_t>(sum(made_shards(), cell_of(series))); }
 

@@ -48,5 +48,6 @@ struct View {
 };
 void visit(const std::function<void(const View&)>& fn);  // [any] grouped by name
 std::int64_t value(SeriesId series);                     // [any] summed over shards
+View look(SeriesId series);                              // [any] REQUIRES a valid series
 
 }  // namespace cleat::metrics

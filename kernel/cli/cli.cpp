@@ -37,7 +37,7 @@ int run_or_supervise(const RunOptions& options, bool supervised) {
 int main(int argc, const char* const* argv) {
   CLI::App app("An HTTP proxy kernel whose features are plugins.", "cleat");
   app.require_subcommand(1);
-  app.footer(kExitCodes);
+  app.footer([] { return plugin_commands_help() + kExitCodes; });
   app.set_version_flag("--version", [] { return "cleat " CLEAT_VERSION " (ABI " + hooks::abi_text(hooks::kHostAbi) + ")"; });
   int code = kOk;
 
@@ -80,6 +80,10 @@ int main(int argc, const char* const* argv) {
   app.add_subcommand("version", "Say the version of the program and of the ABI.")->footer(kExitCodes)->callback([&] { code = version(); });
 
   try {
+    const auto named = [&](const CLI::App* word) { return word->check_name(argv[1]); };
+    if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+      if (const std::optional<int> done = run_plugin_command(argv[1], {argv + 2, argv + argc})) return *done;
+    }
     app.parse(argc, argv);  // callbacks run inside
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kRefused;

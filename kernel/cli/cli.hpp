@@ -1,7 +1,10 @@
 // The `cleat` command: run, validate, plugin inspect, version. Control thread; nothing here outlives the call.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace cleat::cli {
 
@@ -15,5 +18,10 @@ int main(int argc, const char* const* argv);
 int validate(const std::string& config_file, bool full);
 int inspect(const std::string& plugin_file, bool json);
 int version();
+
+// Words that plugins add (cleat.command/1), looked for in $CLEAT_PLUGIN_PATH (folders, separated by ':') and the plugin folders beside
+// the program. Files are only read, until a word of theirs is run.
+std::string plugin_commands_help();  // a line for each; empty if there is none
+std::optional<int> run_plugin_command(std::string_view word, const std::vector<std::string>& arguments);  // empty: nobody has the word
 
 }  // namespace cleat::cli

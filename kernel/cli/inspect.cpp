@@ -50,6 +50,7 @@ void print_text(const std::string& name, const Finding& found) {
     line("least", hooks::abi_text(found.note->least));
     line("requires", joined(found.note->requires_));
     line("optional", joined(found.note->optional));
+    for (const hooks::NoteCommand& one : found.note->commands) line("command", one.word + (one.help.empty() ? "" : ": " + one.help));
     if (!found.note->license.empty()) line("license", found.note->license);
     if (!found.note->about.empty()) line("about", found.note->about);
   }
@@ -64,6 +65,8 @@ void print_json(const std::string& name, const Finding& found) {
                     {"abi", hooks::abi_text(found.note->abi)}, {"least", hooks::abi_text(found.note->least)},
                     {"requires", found.note->requires_}, {"optional", found.note->optional},
                     {"license", found.note->license},   {"about", found.note->about}};
+    nlohmann::ordered_json& commands = json["note"]["commands"] = nlohmann::ordered_json::array();
+    for (const hooks::NoteCommand& one : found.note->commands) commands.push_back({{"word", one.word}, {"help", one.help}});
   }
   if (found.exports) json["exports"] = found.exports->count;
   json["loads"] = found.refusal.empty();

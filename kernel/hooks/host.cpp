@@ -28,6 +28,7 @@ constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
     {CLEAT_EXT_BALANCER, &kHostBalancer},
     {CLEAT_EXT_HANDLER, &kHostHandler},
     {CLEAT_EXT_EVENTS, &kHostEvents},
+    {CLEAT_EXT_CONTROL, &kHostControl},
 }};
 
 constexpr bool has_exactly_what_is_promised() {

@@ -7,6 +7,7 @@
 #include "plugin_api/ext/attributes.h"
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
+#include "plugin_api/ext/control.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
@@ -25,6 +26,7 @@ extern const cleat_host_post kHostPost;
 extern const cleat_host_balancer kHostBalancer;
 extern const cleat_host_handler kHostHandler;
 extern const cleat_host_events kHostEvents;
+extern const cleat_host_control kHostControl;
 
 // host_head.cpp
 cleat_status header_get(cleat_exchange x, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value);

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kTextBytesMax = 16 * 1024;
 constexpr std::size_t kLinesMax = 128;
 constexpr std::size_t kExtensionsMax = 64;       // in each list
+constexpr std::size_t kCommandsMax = 8;
+constexpr std::size_t kCommandBytesMax = 32;
 constexpr std::size_t kNameBytesMax = 64;        // of a plugin's name, a key, an extension's id
 constexpr std::string_view kNoteName{"Cleat", 6};  // with its NUL
 
@@ -75,6 +77,31 @@ std::string parse_extensions(std::string_view text, std::vector<std::string>& li
   return {};
 }
 
+std::string_view trimmed(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
+// "top: what is going on; keys: makes keys". Empty, or why it is refused.
+std::string parse_commands(std::string_view text, std::vector<NoteCommand>& list) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(';'), text.size());
+    const std::string_view one = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::size_t colon = std::min(one.find(':'), one.size());
+    const std::string_view word = trimmed(one.substr(0, colon));
+    const bool valid = !word.empty() && word.size() <= kCommandBytesMax && word[0] >= 'a' && word[0] <= 'z' &&
+                       std::all_of(word.begin(), word.end(), [](char c) { return lower_or_digit(c) || c == '-'; });
+    if (!valid) return quoted(word) + " is no word for a command: [a-z][a-z0-9-]*, at most 32 characters";
+    for (const NoteCommand& before : list) {
+      if (before.word == word) return quoted(word) + " stands twice";
+    }
+    if (list.size() == kCommandsMax) return "more than " + std::to_string(kCommandsMax) + " commands";
+    list.push_back({std::string(word), std::string(trimmed(one.substr(std::min(colon + 1, one.size()))))});
+  }
+  return {};
+}
+
 // Sets one key. Empty, or why it is refused.
 std::string set(Note& note, std::string_view key, std::string_view value) {
   if (key == "name") {
@@ -94,6 +121,8 @@ std::string set(Note& note, std::string_view key, std::string_view value) {
     return parse_extensions(value, note.requires_);
   } else if (key == "optional") {
     return parse_extensions(value, note.optional);
+  } else if (key == "commands") {
+    return parse_commands(value, note.commands);
   } else if (!key.starts_with("x-")) {
     return "this key is unknown; a key of your own begins with x-";
   }

@@ -13,11 +13,16 @@ namespace cleat::hooks {
 
 inline constexpr std::uint32_t kHostAbi = CLEAT_ABI;  // what this kernel implements
 
+struct NoteCommand {      // a word for the command line
+  std::string word, help;
+};
+
 struct Note {
   std::string name, version, license, about;
   std::uint32_t abi = 0;    // major << 16 | minor
   std::uint32_t least = 0;
   std::vector<std::string> requires_, optional;
+  std::vector<NoteCommand> commands;
 };
 
 Result<Note> parse_note_text(std::string_view text);

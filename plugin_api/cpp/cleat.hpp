@@ -35,12 +35,14 @@
 //                                                   makes it a handler (cleat.handler/1): answer by x.reply or x.answer()
 //   struct Set { Set(Endpoints, Config[, MyPlugin&]) }; std::optional<uint64_t> pick(Set&, Exchange)
 //                                                   makes it a balancer (cleat.balancer/1)
+//   static int command(Command)                     `cleat <word>` (cleat.command/1), for words in the note's `commands`
 //
 // Errors: host calls answer Status or Result, never throw. An exception that leaves a hook becomes CLEAT_FAIL with its what() (a
 // log line where the hook has no verdict); one that leaves a constructor refuses the load, ConfigError at its node.
 // Threads: members of the class are shared by all workers: what hooks change is atomic, or one for each worker().
 #pragma once
 
+#include "plugin_api/cpp/command.hpp"
 #include "plugin_api/cpp/config.hpp"
 #include "plugin_api/cpp/entry.hpp"
 #include "plugin_api/cpp/exchange.hpp"

@@ -266,6 +266,22 @@ cleat_status pick(void* instance, void* state, cleat_exchange x, std::uint64_t* 
   }
 }
 
+template <class P>
+std::int32_t run_command(const cleat_command_call* call) noexcept {
+  Command running(*call);
+  try {
+    return P::command(running);
+  } catch (...) {
+    describe_exception(
+        [](void* user, std::string_view text) {
+          static_cast<Command*>(user)->error(text);
+          static_cast<Command*>(user)->error("\n");
+        },
+        &running);
+    return 1;
+  }
+}
+
 // --- tables ---
 
 #define CLEAT_CPP_SLOT(table, hook) \
@@ -302,6 +318,10 @@ CLEAT_CPP_HIDDEN const void* find(cleat_str id) noexcept {
     static constexpr cleat_plugin_balancer balancer = make_balancer<P>();
     if (to_view(id) == CLEAT_EXT_BALANCER) return &balancer;
   }
+  if constexpr (HasCommand<P>) {
+    static constexpr cleat_plugin_command command = {sizeof(cleat_plugin_command), 0, run_command<P>};
+    if (to_view(id) == CLEAT_EXT_COMMAND) return &command;
+  }
   return nullptr;
 }
 
@@ -313,7 +333,7 @@ constexpr cleat_plugin make_table() {
   cleat_plugin table{};
   table.size = sizeof table;
   table.abi = CLEAT_ABI;
-  if constexpr (has_on_handle<P>() || HasBalancer<P>) table.find = find<P>;
+  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasCommand<P>) table.find = find<P>;
   table.create = create<P>;
   table.destroy = destroy<P>;
   if constexpr (HasValidate<P>) table.validate = validate<P>;
@@ -355,6 +375,7 @@ CLEAT_CPP_HIDDEN const cleat_plugin* enter(const cleat_host* table) noexcept {
   find_table(CLEAT_EXT_BALANCER, host.balancer);
   find_table(CLEAT_EXT_BODY, host.body);
   find_table(CLEAT_EXT_CONFIG, host.config);
+  find_table(CLEAT_EXT_CONTROL, host.control);
   find_table(CLEAT_EXT_HANDLER, host.handler);
   find_table(CLEAT_EXT_METADATA, host.metadata);
   find_table(CLEAT_EXT_METRICS, host.metrics);

@@ -1,9 +1,11 @@
 // Which hooks, and which nested types, a plugin's class declares. Compile time only; not for plugins to use.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
+#include "plugin_api/cpp/command.hpp"
 #include "plugin_api/cpp/plugin.hpp"
 
 CLEAT_CPP_NAMESPACE_BEGIN
@@ -66,6 +68,8 @@ template <class P>
 concept HasOwnedState = requires { typename P::State; } && std::is_base_of_v<DestroyedOnEnd, typename P::State>;
 template <class P>
 concept HasValidate = requires(Config config) { P::validate(config); };
+template <class P>
+concept HasCommand = requires(Command call) { { P::command(call) } -> std::convertible_to<int>; };
 template <class P>
 concept HasBalancer = requires { typename P::Set; };
 

@@ -17,6 +17,7 @@
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/control.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
@@ -50,6 +51,7 @@ struct Host {
   cleat_host_balancer balancer;
   cleat_host_body body;
   cleat_host_config config;
+  cleat_host_control control;
   cleat_host_handler handler;
   cleat_host_metadata metadata;
   cleat_host_metrics metrics;

@@ -46,6 +46,23 @@ TEST_CASE("note text is read") {
   CHECK(note.about == "checks tokens = well");
 }
 
+TEST_CASE("note's commands are words with help") {
+  const std::string base = "name=a\nabi=0.9\nleast=0.9\ncommands=";
+  const Note note = note_of(base + "top: what goes on; a-2:x: y;bare;\n");
+  REQUIRE(note.commands.size() == 3);
+  CHECK(note.commands[0].word == "top");
+  CHECK(note.commands[0].help == "what goes on");
+  CHECK(note.commands[1].word == "a-2");
+  CHECK(note.commands[1].help == "x: y");
+  CHECK(note.commands[2].word == "bare");
+  CHECK(note.commands[2].help.empty());
+  for (const char* bad : {"Top: x", ": x", "a b: x", "-a: x", "abcdefghijklmnopqrstuvwxyzabcdefg: x", ";"}) {
+    CHECK_THAT(text_error(base + bad + "\n"), ContainsSubstring("is no word for a command"));
+  }
+  CHECK_THAT(text_error(base + "a;b;a\n"), ContainsSubstring("\"a\" stands twice"));
+  CHECK_THAT(text_error(base + "a;b;c;d;e;f;g;h;i\n"), ContainsSubstring("more than 8 commands"));
+}
+
 TEST_CASE("note text is refused exactly") {
   CHECK(text_error("") == "its Cleat note has no name");
   CHECK(text_error("name=a\nleast=0.9\n") == "its Cleat note has no abi");
