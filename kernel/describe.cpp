@@ -93,7 +93,7 @@ Json server(const Generation& now) {
           {"log_level", kLevels[level]},
           {"generation", now.id},
           {"generations_retired", retired_generations()},
-          {"config_file", now.document.file},
+          {"config_file", now.file->document.file},
           {"resident_bytes", facts.resident_bytes},
           {"descriptors", facts.descriptors},
           {"descriptors_max", facts.descriptors_max},
@@ -101,9 +101,21 @@ Json server(const Generation& now) {
           {"cpu_us", facts.cpu_us}};
 }
 
+Json redacted_node(const config::Node* node) { return node == nullptr ? Json() : Json::parse(redacted(config::to_json(*node))); }
+
 Json config_of(const Generation& now) {
-  const std::string text = now.document.root == nullptr ? "null" : redacted(config::to_json(*now.document.root));
-  return {{"generation", now.id}, {"file", now.document.file}, {"config", Json::parse(text)}};
+  Json resources = Json::array();
+  for (const auto& [id, resource] : now.resources) {
+    const bool secret = id.kind == config::ResourceKind::kSecret;
+    resources.push_back({{"source", id.source},
+                         {"kind", config::kind_word(id.kind)},
+                         {"name", id.name},
+                         {"config", secret ? Json("[redacted]") : redacted_node(resource->part.document.root.get())}});
+  }
+  return {{"generation", now.id},
+          {"file", now.file->document.file},
+          {"config", redacted_node(now.file->document.root.get())},
+          {"resources", std::move(resources)}};
 }
 
 Json match(const config::Match& from) {

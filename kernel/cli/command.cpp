@@ -1,18 +1,14 @@
-// Words of the command line that plugins add: found in notes, run from the plugin's table in this process, which serves nothing.
-#include <unistd.h>
-
+// Words of the command line that plugins add: found in notes, without running anything.
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include "kernel/cli/cli.hpp"
-#include "kernel/hooks/guard.hpp"
+#include "kernel/hooks/command.hpp"
+#include "kernel/hooks/instance.hpp"
 #include "kernel/hooks/library.hpp"
-#include "kernel/hooks/structs.hpp"
-#include "plugin_api/ext/command.h"
 
 namespace cleat::cli {
 namespace {
@@ -20,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kFilesMax = 1'000;  // looked at in a folder
-constexpr std::size_t kLeast = offsetof(cleat_plugin_command, run) + sizeof(cleat_plugin_command::run);
 
 struct Word {
   hooks::NoteCommand command;
@@ -63,55 +58,6 @@ std::vector<Word> words() {
   return all;
 }
 
-cleat_status write_out(std::uint32_t stream, cleat_str text) {
-  if (stream != CLEAT_STREAM_OUT && stream != CLEAT_STREAM_ERROR) return hooks::fail_call(CLEAT_INVALID, "write: there is no such stream");
-  for (std::string_view rest = hooks::to_view(text); !rest.empty();) {
-    const ssize_t count = ::write(stream == CLEAT_STREAM_OUT ? STDOUT_FILENO : STDERR_FILENO, rest.data(), rest.size());
-    if (count < 0 && errno != EINTR) return hooks::fail_call(CLEAT_FAILED, "write: nobody reads");
-    rest.remove_prefix(count > 0 ? static_cast<std::size_t>(count) : 0);
-  }
-  return CLEAT_OK;
-}
-
-int refuse(const std::string& file, const std::string& why) {
-  std::fprintf(stderr, "%s: %s\n", file.c_str(), why.c_str());
-  return kRefused;
-}
-
-int run(const Word& word, const std::vector<std::string>& arguments) {
-  hooks::set_control_thread();
-  Result<std::shared_ptr<hooks::Library>> library = hooks::Library::open(word.file, hooks::host_table());
-  if (!library.ok()) return refuse(word.file, library.error());
-  const cleat_plugin& table = (*library)->table();
-  const void* half = nullptr;
-  if (table.find != nullptr) {
-    hooks::call_plugin(nullptr, [&] {
-      half = table.find(hooks::to_str(CLEAT_EXT_COMMAND));
-      return CLEAT_OK;
-    });
-  }
-  cleat_plugin_command theirs{};
-  const hooks::StructFault fault = hooks::read_struct(static_cast<const cleat_plugin_command*>(half), kLeast, theirs);
-  if (fault != hooks::StructFault::kNone) return refuse(word.file, std::string("its " CLEAT_EXT_COMMAND " table: ") + hooks::fault_text(fault));
-  if (theirs.run == nullptr) return refuse(word.file, "its " CLEAT_EXT_COMMAND " table has no run");
-
-  std::vector<cleat_str> views;
-  for (const std::string& argument : arguments) views.push_back(hooks::to_str(argument));
-  const cleat_command_call call = {.size = sizeof(cleat_command_call),
-                                   .reserved = 0,
-                                   .word = hooks::to_str(word.command.word),
-                                   .arguments = views.data(),
-                                   .argument_count = views.size(),
-                                   .write = write_out};
-  int code = kFailed;
-  const hooks::CallOutcome outcome = hooks::call_plugin(nullptr, [&] {
-    code = theirs.run(&call);
-    return CLEAT_OK;
-  });
-  if (!outcome.ok()) std::fprintf(stderr, "cleat %s: %s\n", word.command.word.c_str(), outcome.words.c_str());
-  return outcome.ok() && code >= 0 && code <= 255 ? code : kFailed;
-}
-
 }  // namespace
 
 std::string plugin_commands_help() {
@@ -124,7 +70,11 @@ std::string plugin_commands_help() {
 
 std::optional<int> run_plugin_command(std::string_view word, const std::vector<std::string>& arguments) {
   for (const Word& one : words()) {
-    if (one.command.word == word) return run(one, arguments);
+    if (one.command.word != word) continue;
+    Result<int> code = hooks::run_command(one.file, one.command.word, arguments);
+    if (code.ok()) return *code;
+    std::fprintf(stderr, "%s: %s\n", one.file.c_str(), code.error().c_str());
+    return kRefused;
   }
   return {};
 }
