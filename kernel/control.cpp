@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "kernel/base/log.hpp"
+#include "kernel/hooks/instance.hpp"
 
 namespace cleat {
 namespace {
@@ -62,6 +63,10 @@ bool post_to_control(std::function<void()> task) {
   if (!all.open || all.tasks.size() >= kControlTasksMax) return false;
   push(all, std::move(task));
   return true;
+}
+
+void run_on_control(std::function<void()> task) {
+  if (hooks::on_control_thread() || !post_to_control(task)) task();
 }
 
 bool complete_from_plugin(std::uint64_t completion) {

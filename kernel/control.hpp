@@ -15,6 +15,9 @@ inline constexpr std::size_t kControlTasksMax = 65'536;
 // [any] False when the queue is full, or no server runs. Tasks run in order, never inside this call.
 bool post_to_control(std::function<void()> task);
 
+// [any] Runs it now where this is the control thread, or the process has none any more; else there, soon.
+void run_on_control(std::function<void()> task);
+
 // [any] cleat_host.complete. False if there is no such completion, or it was completed before.
 bool complete_from_plugin(std::uint64_t completion);
 

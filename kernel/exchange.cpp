@@ -429,6 +429,7 @@ void Exchange::finish() {
 
 // Back to the state of a new object, under the next generation; called by the worker.
 void Exchange::reset_life() {
+  leave_endpoints();
   worker.leave(*home);
   ++generation;
   if (generation == 0) generation = 1;
@@ -463,7 +464,8 @@ void Exchange::reset_life() {
   handler_out.clear();
   handler_bytes = 0;
   handler_length = UINT64_MAX;
-  tried = 0;
+  tried = {};
+  tried_count = 0;
   end_how = 0;
   cursor_ = 0;
   woken_ = again_ = false;

@@ -10,6 +10,7 @@
 // runs at a time; what a host call asks for takes effect after the hook that asked has returned.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -30,6 +31,7 @@ class Http1Server;
 namespace upstream {
 class Client;
 class Pool;
+struct SetInUse;
 }  // namespace upstream
 
 enum class Stage : std::uint8_t {
@@ -104,7 +106,7 @@ class Exchange {
   std::uint32_t route_position = 0;
   Cluster* cluster = nullptr;
   Endpoint* endpoint = nullptr;
-  std::uint32_t endpoint_index = 0;
+  upstream::SetInUse* endpoints = nullptr;                     // that `endpoint` is of
   upstream::Client* client = nullptr;
   Arena arena;
   http::RequestHead request;
@@ -163,7 +165,12 @@ class Exchange {
   std::uint64_t handler_bytes = 0;                             // of the body, written so far
   std::uint64_t handler_length = UINT64_MAX;                   // what Content-Length promised
 
-  std::uint64_t tried = 0;                                     // endpoints (index < 64) that a retry wants to leave out
+  static constexpr std::size_t kTriedMax = 8;
+  std::array<const Endpoint*, kTriedMax> tried{};              // that a retry wants to leave out; compared, never followed
+  std::uint32_t tried_count = 0;                               // beyond kTriedMax the oldest is overwritten
+  bool has_tried(const Endpoint& one) const {
+    return tried_count != 0 && std::find(tried.begin(), tried.end(), &one) != tried.end();
+  }
   std::uint32_t end_how = 0;                                   // of the latest attempt, CLEAT_END_*
   bool can_retry() const;
   bool attempt_unsent() const;                                 // no byte of this attempt reached an endpoint
@@ -223,6 +230,7 @@ class Exchange {
   void count_attempt_end() const;
   Flow end_attempt();
   void drop_client();
+  void leave_endpoints();
   void release_upstream(bool reusable);
   void open_tunnel();
   void end_tunnel_if_closed();

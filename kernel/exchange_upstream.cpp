@@ -1,5 +1,6 @@
 // The exchange's upstream half: attempts, the request on its way up, tunnels. The order of things stands in exchange.cpp.
 #include <algorithm>
+#include <utility>
 
 #include "kernel/accept/http1_server.hpp"
 #include "kernel/exchange.hpp"
@@ -37,7 +38,12 @@ Refusal refusal_of(std::uint32_t how) {
 
 }  // namespace
 
-upstream::Pool& Exchange::pool() { return *home->pools[cluster->index]; }
+upstream::Pool& Exchange::pool() { return *cluster->pools[worker.index]; }
+
+void Exchange::leave_endpoints() {
+  if (endpoints != nullptr) pool().leave_set(*std::exchange(endpoints, nullptr));
+  endpoint = nullptr;
+}
 
 bool Exchange::has_request_body() const {
   return request.body == http::Body::kChunked || (request.body == http::Body::kLength && request.content_length != 0);
@@ -53,15 +59,17 @@ Flow Exchange::start_attempt() {
   if (attempt_timeout_ms != 0) attempt_deadline_ms_ = worker.reactor.now_ms() + attempt_timeout_ms;
   attempt_timeout_ms = 0;
 
-  std::uint32_t index = cluster->balancer != nullptr ? hooks::call_pick(*this) : upstream::Pool::kNoEndpoint;
-  if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(tried);
+  leave_endpoints();
+  endpoints = &pool().enter_set();
+  std::uint32_t index = endpoints->set->balancer != nullptr ? hooks::call_pick(*this) : upstream::Pool::kNoEndpoint;
+  if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(*this);
   if (index == upstream::Pool::kNoEndpoint) {
     end_attempt_as(hooks::kEndNoEndpoint);
     return Flow::kJump;
   }
-  endpoint_index = index;
-  endpoint = cluster->endpoints[index].get();
-  switch (pool().acquire(*this, index, force_fresh_ || request.is_connect())) {
+  const std::shared_ptr<Endpoint>& chosen = endpoints->set->members[index].endpoint;
+  endpoint = chosen.get();
+  switch (pool().acquire(*this, chosen, force_fresh_ || request.is_connect())) {
     case upstream::Pool::Acquired::kNow: start_sending(); return Flow::kJump;
     case upstream::Pool::Acquired::kLater: return Flow::kWait;
     case upstream::Pool::Acquired::kRefused: end_attempt_as(hooks::kEndOverflow); return Flow::kJump;
@@ -311,7 +319,7 @@ Flow Exchange::end_attempt() {
   if (retry_asked) {
     retry_asked = false;
     if (can_retry()) {
-      if (retry_other && endpoint != nullptr && endpoint_index < 64) tried |= std::uint64_t{1} << endpoint_index;
+      if (retry_other && endpoint != nullptr) tried[tried_count++ % kTriedMax] = endpoint;
       retry_other = false;
       drop_client();
       response = {};

@@ -13,83 +13,14 @@ namespace {
 
 using hooks::Hook;
 
-hooks::HookCounters& control_counters(hooks::Instance& instance, Hook hook) {
-  return instance.counters(static_cast<std::uint32_t>(instance.shards.size() - 1), hook);
-}
-
 // --- clusters ---
 
-void make_endpoints(const config::Cluster& from, std::uint32_t workers, Cluster& cluster, config::Diagnostics& diagnostics) {
-  for (const config::Endpoint& one : from.endpoints) {
-    Result<Address> address = parse_address(one.address);
-    if (!address.ok()) {
-      diagnostics.error(*one.node, address.error());
-      continue;
-    }
-    auto endpoint = std::make_unique<Endpoint>();
-    endpoint->address = *address;
-    endpoint->text = one.address;
-    endpoint->weight = one.weight;
-    cluster.equal_weights = cluster.equal_weights && one.weight == from.endpoints.front().weight;
-    cluster.endpoints.push_back(std::move(endpoint));
-  }
-  for (std::uint32_t worker = 0; worker < workers; ++worker) {
-    cluster.in_flight.push_back(std::make_unique<std::atomic<std::uint32_t>[]>(cluster.endpoints.size()));
-  }
-}
-
-// Shows the endpoints to the plugin that will choose among them.
-void make_balancer(const config::Cluster& from, hooks::Instance& balancer, Cluster& cluster, config::Diagnostics& diagnostics) {
-  if (balancer.balancer == nullptr) return;  // check_halves has reported it
-  if (balancer.balancer->set_create == nullptr) {
-    cluster.balancer = &balancer;
-    return;
-  }
-  for (const auto& endpoint : cluster.endpoints) {
-    cluster.shown_endpoints.push_back({.size = sizeof(cleat_endpoint), .weight = endpoint->weight, .address = hooks::to_str(endpoint->text)});
-  }
-  cluster.shown = {.size = sizeof(cleat_endpoint_set),
-                   .reserved = 0,
-                   .cluster = cluster.handle,
-                   .cluster_name = hooks::to_str(from.name),
-                   .endpoints = cluster.shown_endpoints.data(),
-                   .endpoint_count = cluster.shown_endpoints.size(),
-                   .endpoint_stride = sizeof(cleat_endpoint)};
-  hooks::ConfigCall config(from.balancer_config, from.node, diagnostics);
-  void* state = nullptr;
-  const hooks::CallOutcome outcome = hooks::call_plugin(&control_counters(balancer, Hook::kCreate), [&] {
-    return balancer.balancer->set_create(balancer.self, &cluster.shown, config.root(), &state);
-  });
-  if (outcome.ok()) {
-    cluster.balancer = &balancer;  // from here on ~Cluster gives the state back
-    cluster.balancer_state = state;
-    config.accept();
-    return;
-  }
-  const std::string what = "balancer: set_create of \"" + balancer.name + "\" failed";
-  if (!outcome.words.empty()) {
-    diagnostics.error(*from.node, what + ": " + outcome.words);
-  } else if (!config.failed()) {
-    diagnostics.error(*from.node, what + " without saying why (status " + std::to_string(outcome.status) + ")");
-  }
-}
-
-void make_cluster(Generation& generation, const config::Cluster& from, config::Diagnostics& diagnostics) {
-  auto made = std::make_unique<Cluster>();
-  Cluster& cluster = *made;
-  cluster.config = &from;
-  cluster.index = static_cast<std::uint32_t>(generation.clusters.size());
-  cluster.metrics = kernel_metrics::of_cluster(from.name);
-  generation.clusters.push_back(std::move(made));
-  generation.cluster_names.emplace(from.name, &cluster);
-
-  make_endpoints(from, generation.workers, cluster, diagnostics);
-  if (!cluster.take_handle()) {
-    diagnostics.error(*from.node, "too many clusters: 1,048,576 is the bound, of all generations");
-    return;
-  }
-  hooks::Instance* balancer = from.balancer.empty() ? nullptr : generation.instance(from.balancer);
-  if (balancer != nullptr) make_balancer(from, *balancer, cluster, diagnostics);
+void make_cluster(Generation& generation, const config::Cluster& from, const Generation* before, config::Diagnostics& diagnostics) {
+  const std::shared_ptr<hooks::Instance> balancer = from.balancer.empty() ? nullptr : generation.shared_instance(from.balancer);
+  const auto old = before == nullptr ? nullptr : before->shared_cluster(from.name);
+  const bool same = old != nullptr && old->is(from, balancer);
+  generation.clusters.push_back(same ? old : std::make_shared<Cluster>(from, balancer, generation.workers, diagnostics));
+  generation.cluster_names.emplace(from.name, generation.clusters.back());
 }
 
 // --- listeners ---
@@ -225,7 +156,7 @@ Listener::~Listener() {
   }
 }
 
-hooks::Instance* Generation::instance(std::string_view name) const {
+std::shared_ptr<hooks::Instance> Generation::shared_instance(std::string_view name) const {
   const auto found = instance_names.find(name);
   return found == instance_names.end() ? nullptr : found->second;
 }
@@ -240,14 +171,16 @@ Listener* Generation::listening_as(const Listener& other) const {
   return found == listening_keys.end() ? nullptr : found->second;
 }
 
-Cluster* Generation::cluster(std::string_view name) const {
+std::shared_ptr<Cluster> Generation::shared_cluster(std::string_view name) const {
   const auto found = cluster_names.find(name);
   return found == cluster_names.end() ? nullptr : found->second;
 }
 
 Generation::~Generation() {
   listeners.clear();
+  cluster_names.clear();
   clusters.clear();
+  instance_names.clear();
   while (!instances.empty()) instances.pop_back();
 }
 
@@ -267,11 +200,11 @@ std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Compositi
   generation->instances = loader.load(from.instances, before != nullptr ? before->instances : kNone, id, false, diagnostics);
   if (diagnostics.failed()) return nullptr;
   for (std::size_t i = 0; i < from.instances.size(); ++i) {
-    generation->instance_names.emplace(from.instances[i].name, generation->instances[i].get());
+    generation->instance_names.emplace(from.instances[i].name, generation->instances[i]);
   }
   hooks::check_halves(from, generation->instances, diagnostics);
   generation->clusters.reserve(from.clusters.size());
-  for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, diagnostics);
+  for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, before, diagnostics);
   generation->listeners.reserve(from.listeners.size());
   for (const config::Listener& one : from.listeners) make_listener(*generation, one, before, diagnostics);
   if (diagnostics.failed()) return nullptr;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernel/base/socket.hpp"
+#include "kernel/cluster.hpp"
 #include "kernel/config/compose.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/http/parse.hpp"
@@ -28,38 +29,6 @@ struct Chain {
   std::vector<hooks::Instance*> instances;
   std::array<std::vector<std::uint8_t>, hooks::kHooks> positions;
   const std::vector<std::uint8_t>& of(hooks::Hook hook) const { return positions[static_cast<std::size_t>(hook)]; }
-};
-
-struct Endpoint {
-  Address address;
-  std::string text;
-  std::uint32_t weight = 1;
-  std::atomic<bool> healthy{true};
-};
-
-struct Cluster {
-  const config::Cluster* config = nullptr;
-  std::uint32_t index = 0;
-  bool equal_weights = true;
-  std::vector<std::unique_ptr<Endpoint>> endpoints;
-  // Exchanges in flight, by worker and endpoint: an array for each worker, which alone writes it, so that no two share a cache line.
-  std::vector<std::unique_ptr<std::atomic<std::uint32_t>[]>> in_flight;
-  void count_in_flight(std::uint32_t worker, std::uint32_t endpoint, std::uint32_t change) const {
-    std::atomic<std::uint32_t>& count = in_flight[worker][endpoint];
-    count.store(count.load(std::memory_order_relaxed) + change, std::memory_order_relaxed);
-    cleat::metrics::add(metrics.in_flight, static_cast<std::int32_t>(change));
-  }
-  hooks::Instance* balancer = nullptr;
-  void* balancer_state = nullptr;
-  std::uint64_t handle = 0;  // names the set in cleat.balancer/1
-  std::vector<cleat_endpoint> shown_endpoints;  // what the balancer sees, for as long as the cluster lives
-  cleat_endpoint_set shown{};
-  ClusterMetrics metrics;
-  Cluster() = default;
-  Cluster(const Cluster&) = delete;
-  Cluster& operator=(const Cluster&) = delete;
-  bool take_handle();        // once the endpoints are there; false when 1,048,576 clusters live, of all generations
-  ~Cluster();
 };
 
 struct Route {
@@ -102,13 +71,15 @@ struct Generation {
   config::Model model;
   std::uint32_t workers = 1;
   std::vector<std::shared_ptr<hooks::Instance>> instances;  // shared with the generations before and after that have them too
-  std::vector<std::unique_ptr<Cluster>> clusters;
+  std::vector<std::shared_ptr<Cluster>> clusters;           // likewise
   std::vector<std::unique_ptr<Listener>> listeners;
-  std::unordered_map<std::string_view, hooks::Instance*> instance_names;  // views into the model
-  std::unordered_map<std::string_view, Cluster*> cluster_names;
+  std::unordered_map<std::string_view, std::shared_ptr<hooks::Instance>> instance_names;  // views into the model
+  std::unordered_map<std::string_view, std::shared_ptr<Cluster>> cluster_names;
   std::unordered_map<std::string_view, Listener*> listener_names, listening_keys;
-  hooks::Instance* instance(std::string_view name) const;
-  Cluster* cluster(std::string_view name) const;
+  hooks::Instance* instance(std::string_view name) const { return shared_instance(name).get(); }
+  std::shared_ptr<hooks::Instance> shared_instance(std::string_view name) const;
+  Cluster* cluster(std::string_view name) const { return shared_cluster(name).get(); }
+  std::shared_ptr<Cluster> shared_cluster(std::string_view name) const;
   Listener* listener(std::string_view name) const;
   // The one that listens where `other`, of another generation, does: by Listener::listening_key.
   Listener* listening_as(const Listener& other) const;
@@ -122,27 +93,5 @@ struct Generation {
 // change is taken over from it.
 std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Composition composition, std::uint32_t workers,
                                              const Generation* before, config::Diagnostics& diagnostics);
-
-// [any] The set a cleat.balancer/1 handle names, or nullptr. No lock. The pointer holds while its generation does: in a hook of an
-// exchange of that generation, on the control thread. Every other caller pins.
-Cluster* find_cluster(std::uint64_t handle);
-
-// [any] Keeps the cluster from going away, for a call that came from a plugin's own thread. Short: ~Cluster waits for it.
-class ClusterPin {
- public:
-  explicit ClusterPin(std::uint64_t handle);
-  ClusterPin(const ClusterPin&) = delete;
-  ClusterPin& operator=(const ClusterPin&) = delete;
-  ~ClusterPin();
-  explicit operator bool() const { return cluster_ != nullptr; }
-  Cluster* operator->() const { return cluster_; }
-
- private:
-  Cluster* cluster_ = nullptr;
-  std::uint64_t handle_ = 0;
-};
-
-// [any] Every cluster there is, of all generations, pinned while `fn` runs: fn is short and calls no plugin.
-void each_cluster(const std::function<void(const Cluster&)>& fn);
 
 }  // namespace cleat

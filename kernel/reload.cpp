@@ -54,9 +54,7 @@ std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
     metrics::add(retired_gauge(), -1);
     publish_event("cleat.generation.retired", id);
   };
-  return {generation.release(), [end](Generation* last) {
-            if (hooks::on_control_thread() || !post_to_control([end, last] { end(last); })) end(last);
-          }};
+  return {generation.release(), [end](Generation* last) { run_on_control([end, last] { end(last); }); }};
 }
 
 std::int64_t retired_generations() { return metrics::value(retired_gauge()); }

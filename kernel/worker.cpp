@@ -24,7 +24,7 @@ Worker* worker_at(std::uint32_t index) { return index < all_workers.size() ? all
 void set_workers(std::vector<Worker*> workers) { all_workers = std::move(workers); }
 
 WorkerGeneration::WorkerGeneration(Worker& worker, std::shared_ptr<Generation> shared) : generation(std::move(shared)) {
-  for (const auto& cluster : generation->clusters) pools.push_back(std::make_unique<upstream::Pool>(worker, *cluster));
+  for (const auto& cluster : generation->clusters) pools.push_back(upstream::Pool::of(worker, cluster));
 }
 WorkerGeneration::~WorkerGeneration() = default;
 

@@ -29,7 +29,7 @@ struct WorkerGeneration {
   WorkerGeneration(Worker& worker, std::shared_ptr<Generation> shared);
   ~WorkerGeneration();
   std::shared_ptr<Generation> generation;
-  std::vector<std::unique_ptr<upstream::Pool>> pools;  // by cluster index
+  std::vector<std::shared_ptr<upstream::Pool>> pools;  // of its clusters
   std::uint64_t users = 0;                             // exchanges and connections
 };
 

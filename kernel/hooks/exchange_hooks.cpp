@@ -2,6 +2,7 @@
 
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
+#include "kernel/upstream/pool.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
 
 namespace cleat::hooks {
@@ -83,11 +84,12 @@ void call_handler_end(Exchange& x) {
 }
 
 std::uint32_t call_pick(Exchange& x) {
-  Instance& i = *x.cluster->balancer;
+  const EndpointSet& set = *x.endpoints->set;
+  Instance& i = *set.balancer;
   std::uint64_t index = UINT64_MAX;
   bool picked = false;
   call_hook(x.worker, i, Hook::kPick, &x, 255, [&]() -> std::uint32_t {
-    picked = i.balancer->pick(i.self, x.cluster->balancer_state, x.handle(), &index) == CLEAT_OK && index < x.cluster->endpoints.size();
+    picked = i.balancer->pick(i.self, set.balancer_state, x.handle(), &index) == CLEAT_OK && index < set.members.size();
     return picked ? kContinue : kFail;
   });
   return picked ? static_cast<std::uint32_t>(index) : UINT32_MAX;

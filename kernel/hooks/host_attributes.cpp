@@ -23,7 +23,7 @@ std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
       if (!x.request_known && x.request.method.empty()) return {};
       return x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
     case CLEAT_ATTR_ROUTE: return x.route == nullptr ? std::string_view{} : x.route->config->name;
-    case CLEAT_ATTR_CLUSTER: return x.cluster == nullptr ? std::string_view{} : x.cluster->config->name;
+    case CLEAT_ATTR_CLUSTER: return x.cluster == nullptr ? std::string_view{} : x.cluster->config.name;
     case CLEAT_ATTR_ENDPOINT: return x.endpoint == nullptr ? std::string_view{} : x.endpoint->text;
     case CLEAT_ATTR_REQUEST_ID: return x.request_id;
     case CLEAT_ATTR_REPLY_FLAG: return x.reply_flag;

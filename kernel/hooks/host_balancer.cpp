@@ -1,32 +1,30 @@
-// cleat.balancer/1, the host's half: what a policy may know and say about a cluster's endpoints. Any thread, so clusters are pinned.
+// cleat.balancer/1, the host's half: what a policy may know and say about a cluster's endpoints. Any thread, so sets of endpoints are pinned.
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
+#include "kernel/upstream/pool.hpp"
 
 namespace cleat::hooks {
 namespace {
 
-cleat_status gone() { return fail_call(CLEAT_STALE, "balancer: the cluster is gone"); }
+cleat_status gone() { return fail_call(CLEAT_STALE, "balancer: the set of endpoints is gone"); }
 cleat_status no_endpoint() { return fail_call(CLEAT_INVALID, "balancer: there is no endpoint of this index"); }
 
 template <class Use>
 cleat_status with_endpoint(std::uint64_t handle, std::uint64_t index, Use&& use) {
-  const ClusterPin cluster(handle);
-  if (!cluster) return gone();
-  if (index >= cluster->endpoints.size()) return no_endpoint();
-  return use(*cluster->endpoints[index]);
+  const EndpointSets::Pin set(endpoint_sets(), handle);
+  if (set.get() == nullptr) return gone();
+  if (index >= set.get()->members.size()) return no_endpoint();
+  return use(*set.get()->members[index].endpoint);
 }
 
 cleat_status null_output() { return fail_call(CLEAT_INVALID, "balancer: the output is NULL"); }
 
 cleat_status balancer_in_flight(std::uint64_t cluster, std::uint64_t index, std::uint64_t* count) {
   if (count == nullptr) return null_output();
-  const ClusterPin pinned(cluster);
-  if (!pinned) return gone();
-  if (index >= pinned->endpoints.size()) return no_endpoint();
-  std::uint64_t sum = 0;
-  for (const auto& worker : pinned->in_flight) sum += worker[index].load(std::memory_order_relaxed);
-  *count = sum;
-  return CLEAT_OK;
+  return with_endpoint(cluster, index, [&](const Endpoint& endpoint) {
+    *count = endpoint.in_flight();
+    return CLEAT_OK;
+  });
 }
 
 cleat_status balancer_health_get(std::uint64_t cluster, std::uint64_t index, std::uint32_t* healthy) {
@@ -50,9 +48,10 @@ cleat_status balancer_tried(cleat_exchange handle, std::uint64_t index, std::uin
   const Exchange* const x = exchange_of(handle, status);
   if (x == nullptr) return status;
   if (tried == nullptr) return null_output();
-  if (x->cluster == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange has no cluster");
-  if (index >= x->cluster->endpoints.size()) return no_endpoint();
-  *tried = index < 64 ? static_cast<std::uint32_t>(x->tried >> index & 1) : 0;
+  if (x->endpoints == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange makes no attempt");
+  const auto& members = x->endpoints->set->members;
+  if (index >= members.size()) return no_endpoint();
+  *tried = x->has_tried(*members[index].endpoint) ? 1 : 0;
   return CLEAT_OK;
 }
 

@@ -51,17 +51,17 @@ void visit_process(const Visitor& visitor) {
                {{to_str("version"), to_str(CLEAT_VERSION)}, {to_str("abi"), to_str(abi)}}, 1);
 }
 
-// Of several clusters of one name, in generations that live beside each other, the newest.
+// Of several sets of one cluster that live beside each other, the newest.
 void visit_endpoints(const Visitor& visitor) {
   struct Count {
     std::uint64_t handle = 0, healthy = 0, unhealthy = 0;
   };
-  std::map<std::string, Count> counts;  // copied: a cluster is not held across a call into a plugin
-  each_cluster([&](const Cluster& cluster) {
-    Count& count = counts[cluster.config->name];
-    if (cluster.handle < count.handle) return;
-    count = {.handle = cluster.handle};
-    for (const auto& endpoint : cluster.endpoints) ++(endpoint->healthy.load(std::memory_order_relaxed) ? count.healthy : count.unhealthy);
+  std::map<std::string, Count> counts;  // copied: a set is not held across a call into a plugin
+  endpoint_sets().each([&](const EndpointSet& set) {
+    Count& count = counts[set.cluster];
+    if (set.handle < count.handle) return;
+    count = {.handle = set.handle};
+    for (const auto& member : set.members) ++(member.endpoint->healthy.load(std::memory_order_relaxed) ? count.healthy : count.unhealthy);
   });
   for (const auto& [name, count] : counts) {
     for (const auto& [state, value] : {std::pair("healthy", count.healthy), std::pair("unhealthy", count.unhealthy)}) {

@@ -13,10 +13,10 @@ constexpr http::HeadLimits kResponseLimits{};  // of heads that endpoints send
 
 }  // namespace
 
-Client::Client(Pool& pool, std::uint32_t endpoint, Socket socket, bool connecting)
-    : pool_(pool), worker_(pool.worker()), endpoint_(endpoint), socket_(std::move(socket)),
+Client::Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting)
+    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), socket_(std::move(socket)),
       state_(connecting ? State::kConnecting : State::kIdle), deadline_(worker_.reactor.wheel(), &Client::on_deadline, this) {
-  const auto timeout = static_cast<std::uint64_t>(pool.cluster().config->connect_timeout.count());
+  const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
   if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
   blocked_ = connecting;
   if (!worker_.reactor.add(socket_.fd(), *this)) failed_ = true;
@@ -34,7 +34,7 @@ void Client::serve(Exchange& exchange) {
     state_ = State::kHead;
     deadline_.clear();
   }
-  pool_.cluster().count_in_flight(worker_.index, endpoint_, 1);
+  pool_.cluster().count_in_flight(*endpoint_, worker_.index, 1);
 }
 
 void Client::on_deadline(void* self) {
@@ -149,7 +149,7 @@ bool Client::clean() const {
 }
 
 void Client::idle(std::uint64_t until_ms) {
-  pool_.cluster().count_in_flight(worker_.index, endpoint_, UINT32_MAX);  // one less
+  pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);  // one less
   exchange_ = nullptr;
   state_ = State::kIdle;
   if (until_ms != 0) deadline_.set(until_ms);
@@ -157,7 +157,7 @@ void Client::idle(std::uint64_t until_ms) {
 
 void Client::close() {
   if (state_ == State::kClosed) return;
-  if (exchange_ != nullptr) pool_.cluster().count_in_flight(worker_.index, endpoint_, UINT32_MAX);
+  if (exchange_ != nullptr) pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);
   state_ = State::kClosed;
   exchange_ = nullptr;
   deadline_.clear();

@@ -2,6 +2,7 @@
 // the exchange hands it, parses what comes back, and says plainly when the peer breaks off. Owned by its Pool; one worker.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
@@ -13,6 +14,7 @@
 namespace cleat {
 class Exchange;
 class Worker;
+struct Endpoint;
 }  // namespace cleat
 
 namespace cleat::upstream {
@@ -23,7 +25,7 @@ class Client final : public IoHandler {
  public:
   static constexpr std::size_t kCoalesceBytes = 16 * 1024;  // body pieces up to this are copied behind what waits in `out`
 
-  Client(Pool& pool, std::uint32_t endpoint, Socket socket, bool connecting);
+  Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting);
   ~Client();
 
   void on_io(std::uint32_t events) override;
@@ -42,7 +44,7 @@ class Client final : public IoHandler {
   bool response_begun() const { return response_bytes_ > 0; }
 
   // --- for the pool ---
-  std::uint32_t endpoint() const { return endpoint_; }
+  Endpoint& endpoint() const { return *endpoint_; }
   Exchange* exchange() const { return exchange_; }
   std::uint64_t served() const { return served_; }
   bool clean() const;                    // nothing unread, unsent or broken: may serve another
@@ -50,6 +52,9 @@ class Client final : public IoHandler {
   void close();                          // at once; the pool forgets and retires it
 
   std::size_t pool_index = 0;            // in the pool's list of all clients
+  Client* idle_before = nullptr;         // in its list of idle ones
+  Client* idle_after = nullptr;
+  bool is_idle = false;
 
  private:
   enum class State : std::uint8_t { kConnecting, kIdle, kHead, kBody, kDone, kTunnel, kClosed };
@@ -64,7 +69,7 @@ class Client final : public IoHandler {
 
   Pool& pool_;
   Worker& worker_;
-  const std::uint32_t endpoint_;
+  const std::shared_ptr<Endpoint> endpoint_;
   Socket socket_;
   State state_;
   Exchange* exchange_ = nullptr;

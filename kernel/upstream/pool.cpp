@@ -8,33 +8,73 @@
 
 namespace cleat::upstream {
 
-Pool::Pool(Worker& worker, Cluster& cluster) : worker_(worker), cluster_(cluster), idle_(cluster.endpoints.size()) {
-  next_ = cluster.endpoints.empty() ? 0 : static_cast<std::uint32_t>(worker.random() % cluster.endpoints.size());
-  if (!cluster.equal_weights) {
-    for (std::uint32_t i = 0; i < cluster.endpoints.size(); ++i) turns_.push({1.0 / cluster.endpoints[i]->weight, i});
-  }
+std::shared_ptr<Pool> Pool::of(Worker& worker, const std::shared_ptr<Cluster>& cluster) {
+  Pool* const here = cluster->pools[worker.index];
+  return here != nullptr ? here->shared_from_this() : std::make_shared<Pool>(worker, cluster);
+}
+
+Pool::Pool(Worker& worker, std::shared_ptr<Cluster> cluster) : worker_(worker), cluster_(std::move(cluster)) {
+  cluster_->pools[worker.index] = this;
+  take_set();
 }
 
 Pool::~Pool() {
   while (!clients_.empty()) clients_.back()->close();
+  cluster_->pools[worker_.index] = nullptr;
 }
 
-std::uint32_t Pool::next_endpoint(std::uint64_t tried) {
-  const auto count = static_cast<std::uint32_t>(cluster_.endpoints.size());
+// --- endpoints ---
+
+SetInUse& Pool::enter_set() {
+  if (version_ != cluster_->version()) take_set();
+  ++sets_.back().users;
+  return sets_.back();
+}
+
+void Pool::leave_set(SetInUse& set) {
+  if (--set.users != 0 || &set == &sets_.back()) return;
+  sets_.remove_if([&](const SetInUse& one) { return &one == &set; });
+}
+
+void Pool::take_set() {
+  version_ = cluster_->version();  // first: of what is published meanwhile, the next attempt hears
+  if (!sets_.empty() && sets_.back().users == 0) sets_.pop_back();
+  sets_.push_back({cluster_->endpoints()});
+  const EndpointSet& set = *sets_.back().set;
+  const auto count = static_cast<std::uint32_t>(set.members.size());
+  next_ = count == 0 ? 0 : static_cast<std::uint32_t>(worker_.random() % count);
+  turns_ = {};
+  if (!set.equal_weights) {
+    std::vector<Turn> turns;
+    turns.reserve(count);
+    for (std::uint32_t i = 0; i < count; ++i) turns.push_back({1.0 / set.members[i].weight, i});
+    turns_ = decltype(turns_)(std::greater<>(), std::move(turns));
+  }
+  for (Client* client = idle_first_; client != nullptr;) {
+    Client* const after = client->idle_after;
+    if (client->endpoint().removed.load(std::memory_order_relaxed)) client->close();
+    client = after;
+  }
+}
+
+std::uint32_t Pool::next_endpoint(const Exchange& exchange) {
+  const EndpointSet& set = *sets_.back().set;
+  const auto count = static_cast<std::uint32_t>(set.members.size());
   std::uint32_t second_best = kNoEndpoint;  // healthy, but tried before
   for (std::uint32_t n = 0; n < count; ++n) {
     std::uint32_t i;
-    if (cluster_.equal_weights) {
+    if (set.equal_weights) {
       i = next_;
       next_ = next_ + 1 == count ? 0 : next_ + 1;
     } else {
       const Turn turn = turns_.top();
       turns_.pop();
-      turns_.push({turn.due + 1.0 / cluster_.endpoints[turn.endpoint]->weight, turn.endpoint});
+      turns_.push({turn.due + 1.0 / set.members[turn.endpoint].weight, turn.endpoint});
       i = turn.endpoint;
     }
-    if (!cluster_.endpoints[i]->healthy.load(std::memory_order_relaxed)) continue;
-    if (i < 64 && (tried >> i & 1) != 0) {
+    const Endpoint& endpoint = *set.members[i].endpoint;
+    if (!endpoint.healthy.load(std::memory_order_relaxed)) continue;
+    if (exchange.has_tried(endpoint)) {
       if (second_best == kNoEndpoint) second_best = i;
       continue;
     }
@@ -43,47 +83,42 @@ std::uint32_t Pool::next_endpoint(std::uint64_t tried) {
   return second_best;
 }
 
-Pool::Acquired Pool::acquire(Exchange& exchange, std::uint32_t endpoint, bool fresh) {
-  auto& idle = idle_[endpoint];
+// --- connections ---
+
+Pool::Acquired Pool::acquire(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
+  auto& idle = idle_of(*endpoint);
   while (!fresh && !idle.empty()) {
     Client* client = idle.back();
     if ((client->pending_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) {  // it has ended, or sent what nobody asked for
       client->close();
       continue;
     }
-    idle.pop_back();
-    --idle_count_;
+    remove_idle(*client);
     client->serve(exchange);
     return Acquired::kNow;
   }
-  if (clients_.size() >= cluster_.config->connections_max && idle_count_ > 0) {
-    // Full, but with idle connections to other endpoints: one of them makes room.
-    for (auto& others : idle_) {
-      if (others.empty()) continue;
-      others.front()->close();
-      break;
-    }
-  }
-  if (clients_.size() < cluster_.config->connections_max) {
+  // Full, but with idle connections to other endpoints: one of them makes room.
+  if (clients_.size() >= cluster_->config.connections_max && idle_first_ != nullptr) idle_first_->close();
+  if (clients_.size() < cluster_->config.connections_max) {
     if (connect(exchange, endpoint)) return Acquired::kLater;
     return Acquired::kRefused;
   }
-  if (waiting_.size() >= cluster_.config->pending_max) {
-    metrics::add(cluster_.metrics.overflows, 1);
+  if (waiting_.size() >= cluster_->config.pending_max) {
+    metrics::add(cluster_->metrics.overflows, 1);
     return Acquired::kRefused;
   }
   waiting_.push_back({&exchange, endpoint});
   return Acquired::kLater;
 }
 
-bool Pool::connect(Exchange& exchange, std::uint32_t endpoint) {
+bool Pool::connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint) {
   int error = 0;
-  Socket socket = start_connect(cluster_.endpoints[endpoint]->address, error);
+  Socket socket = start_connect(endpoint->address, error);
   if (!socket.open()) {  // out of descriptors
-    metrics::add(cluster_.metrics.overflows, 1);
+    metrics::add(cluster_->metrics.overflows, 1);
     return false;
   }
-  metrics::add(cluster_.metrics.connections, 1);
+  metrics::add(cluster_->metrics.connections, 1);
   auto client = std::make_unique<Client>(*this, endpoint, std::move(socket), true);
   client->pool_index = clients_.size();
   client->serve(exchange);
@@ -96,15 +131,15 @@ void Pool::forget(Exchange& exchange) {
 }
 
 void Pool::release(Client& client, bool reusable) {
-  const config::Cluster& limits = *cluster_.config;
+  const config::Cluster& limits = cluster_->config;
   const bool worn = limits.requests_per_connection != 0 && client.served() >= limits.requests_per_connection;
-  if (!reusable || worn || !client.clean() || worker_.draining || idle_count_ >= limits.idle_max) {
+  const bool removed = client.endpoint().removed.load(std::memory_order_relaxed);
+  if (!reusable || worn || removed || !client.clean() || worker_.draining || idle_count_ >= limits.idle_max) {
     client.close();
   } else {
     const auto timeout = static_cast<std::uint64_t>(limits.idle_timeout.count());
     client.idle(timeout == 0 ? 0 : worker_.reactor.now_ms() + timeout);
-    idle_[client.endpoint()].push_back(&client);
-    ++idle_count_;
+    add_idle(client);
   }
   if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
 }
@@ -114,7 +149,7 @@ void Pool::serve_waiting_later(void* self, std::uint64_t) { static_cast<Pool*>(s
 void Pool::serve_waiting() {
   while (!waiting_.empty()) {
     const Waiting next = waiting_.front();
-    if (idle_[next.endpoint].empty() && clients_.size() >= cluster_.config->connections_max && idle_count_ == 0) return;
+    if (clients_.size() >= cluster_->config.connections_max && idle_first_ == nullptr) return;
     waiting_.pop_front();
     switch (acquire(*next.exchange, next.endpoint, false)) {
       case Acquired::kNow: next.exchange->attempt_connected(*next.exchange->client); break;
@@ -125,19 +160,14 @@ void Pool::serve_waiting() {
 }
 
 void Pool::connect_failed(Client& client, std::uint32_t how) {
-  metrics::add(cluster_.metrics.connect_failures, 1);
+  metrics::add(cluster_->metrics.connect_failures, 1);
   Exchange* exchange = client.exchange();
   client.close();
   if (exchange != nullptr) exchange->attempt_failed(how);
 }
 
 void Pool::drop(Client& client) {
-  auto& idle = idle_[client.endpoint()];
-  const auto at = std::find(idle.begin(), idle.end(), &client);
-  if (at != idle.end()) {
-    idle.erase(at);
-    --idle_count_;
-  }
+  if (client.is_idle) remove_idle(client);
   const std::size_t i = client.pool_index;
   std::unique_ptr<Client> gone = std::move(clients_[i]);
   if (i + 1 != clients_.size()) {
@@ -150,10 +180,31 @@ void Pool::drop(Client& client) {
   if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
 }
 
-void Pool::close_idle() {
-  for (auto& idle : idle_) {
-    while (!idle.empty()) idle.back()->close();
+void Pool::add_idle(Client& client) {
+  idle_of(client.endpoint()).push_back(&client);
+  client.is_idle = true;
+  client.idle_before = idle_last_;
+  client.idle_after = nullptr;
+  (idle_last_ == nullptr ? idle_first_ : idle_last_->idle_after) = &client;
+  idle_last_ = &client;
+  ++idle_count_;
+}
+
+void Pool::remove_idle(Client& client) {
+  std::vector<Client*>& idle = idle_of(client.endpoint());
+  if (idle.back() == &client) {
+    idle.pop_back();
+  } else {
+    std::erase(idle, &client);
   }
+  client.is_idle = false;
+  (client.idle_before == nullptr ? idle_first_ : client.idle_before->idle_after) = client.idle_after;
+  (client.idle_after == nullptr ? idle_last_ : client.idle_after->idle_before) = client.idle_before;
+  --idle_count_;
+}
+
+void Pool::close_idle() {
+  while (idle_first_ != nullptr) idle_first_->close();
 }
 
 }  // namespace cleat::upstream

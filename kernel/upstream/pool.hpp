@@ -1,31 +1,47 @@
-// Pool: one worker's connections to one cluster, in one generation. Keeps idle ones by endpoint, last in first out; bounds how many there
-// are, how many idle, and how many exchanges may wait for one. Chooses endpoints by weighted round robin.
+// Pool: one worker's connections to one cluster, as long as a generation of the worker has the cluster. Keeps idle ones by endpoint, last
+// in first out; bounds how many there are, how many idle, and how many exchanges may wait for one. Chooses endpoints by weighted round robin.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <queue>
 #include <vector>
 
+#include "kernel/cluster.hpp"
 #include "kernel/upstream/client.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat::upstream {
 
-class Pool {
+// A set of endpoints, and how many exchanges of this worker refer to it: the set's own count is shared by workers, and costs more.
+struct SetInUse {
+  std::shared_ptr<const EndpointSet> set;
+  std::uint64_t users = 0;
+};
+
+class Pool : public std::enable_shared_from_this<Pool> {
  public:
-  Pool(Worker& worker, Cluster& cluster);
+  // The worker's one pool of the cluster; made if there is none.
+  static std::shared_ptr<Pool> of(Worker& worker, const std::shared_ptr<Cluster>& cluster);
+  Pool(Worker& worker, std::shared_ptr<Cluster> cluster);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
   ~Pool();
 
+  // The endpoints as they are now, for an exchange that gives them back by `leave_set`.
+  SetInUse& enter_set();
+  void leave_set(SetInUse& set);
+
   static constexpr std::uint32_t kNoEndpoint = UINT32_MAX;
-  // Weighted round robin over healthy endpoints, leaving out those in `tried` (bits, index < 64) while others are healthy.
-  std::uint32_t next_endpoint(std::uint64_t tried);
+  // Weighted round robin over healthy endpoints of the current set, leaving out what the exchange has tried while others are healthy.
+  std::uint32_t next_endpoint(const Exchange& exchange);
 
   enum class Acquired : std::uint8_t { kNow, kLater, kRefused };
   // kNow: the client serves the exchange. kLater: attempt_connected or attempt_failed will be called. kRefused: over the bounds.
   // `fresh`: not a connection that served before.
-  Acquired acquire(Exchange& exchange, std::uint32_t endpoint, bool fresh);
+  Acquired acquire(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint, bool fresh);
   void forget(Exchange& exchange);                // it waits no longer
   void release(Client& client, bool reusable);    // by the exchange it served, at the end
   void drop(Client& client);                      // closed
@@ -33,7 +49,7 @@ class Pool {
   void close_idle();
 
   Worker& worker() { return worker_; }
-  Cluster& cluster() { return cluster_; }
+  Cluster& cluster() { return *cluster_; }
 
  private:
   struct Turn {
@@ -43,16 +59,23 @@ class Pool {
   };
   struct Waiting {
     Exchange* exchange;
-    std::uint32_t endpoint;
+    std::shared_ptr<Endpoint> endpoint;
   };
-  bool connect(Exchange& exchange, std::uint32_t endpoint);
+  void take_set();
+  bool connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint);
+  std::vector<Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
+  void add_idle(Client& client);
+  void remove_idle(Client& client);
   void serve_waiting();
   static void serve_waiting_later(void* self, std::uint64_t);
 
   Worker& worker_;
-  Cluster& cluster_;
+  const std::shared_ptr<Cluster> cluster_;
+  std::uint64_t version_ = 0;                     // of the cluster's endpoints, as of `sets_.back()`
+  std::list<SetInUse> sets_;                      // the last is the current one; earlier ones are in use still
   std::vector<std::unique_ptr<Client>> clients_;
-  std::vector<std::vector<Client*>> idle_;        // by endpoint
+  Client* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
+  Client* idle_last_ = nullptr;
   std::uint32_t idle_count_ = 0;
   std::deque<Waiting> waiting_;
   std::uint32_t next_ = 0;                        // equal weights

@@ -97,11 +97,11 @@ std::shared_ptr<Generation> make_generation() {
     for (int shard = 0; shard < 2; ++shard) instance->shards.push_back(std::make_unique<hooks::Instance::Shard>());
     generation->instances.push_back(std::move(instance));
   }
-  auto cluster = std::make_unique<Cluster>();
-  cluster->config = generation->model.clusters.data();
-  for (int i = 0; i < 2; ++i) cluster->endpoints.push_back(std::make_unique<Endpoint>());
-  generation->cluster_names["app"] = cluster.get();
-  generation->clusters.push_back(std::move(cluster));
+  config::Cluster& app = generation->model.clusters[0];
+  for (const char* address : {"127.0.0.1:1", "127.0.0.1:2"}) app.endpoints.push_back({address, 1, nullptr});
+  config::Diagnostics diagnostics("fuzz");
+  generation->clusters.push_back(std::make_shared<Cluster>(app, nullptr, 1, diagnostics));
+  generation->cluster_names["app"] = generation->clusters.back();
   auto listener = std::make_unique<Listener>();
   listener->config = generation->model.listeners.data();
   for (int i = 0; i < 2; ++i) listener->chain.instances.push_back(generation->instances[static_cast<std::size_t>(i)].get());

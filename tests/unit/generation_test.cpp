@@ -19,7 +19,7 @@ struct Build {
   config::Diagnostics diagnostics{"/etc/cleat/test.yaml"};
   std::unique_ptr<Generation> generation;
 
-  explicit Build(std::string yaml) {
+  explicit Build(std::string yaml, const Generation* before = nullptr) {
     const std::string plugin = test::build_plugin("journal.c");
     for (std::size_t at = yaml.find('@'); at != std::string::npos; at = yaml.find('@')) yaml.replace(at, 1, plugin);
     std::shared_ptr<const config::Part> file = config::read_configuration(yaml, diagnostics);
@@ -27,7 +27,7 @@ struct Build {
     std::optional<config::Composition> composition = config::compose(std::move(file), {}, diagnostics);
     INFO(diagnostics.text());
     REQUIRE(composition.has_value());
-    generation = build_generation(5, std::move(*composition), kWorkers, nullptr, diagnostics);
+    generation = build_generation(5, std::move(*composition), kWorkers, before, diagnostics);
   }
   Generation& get() {
     INFO(diagnostics.text());
@@ -147,23 +147,23 @@ TEST_CASE("generation's clusters have endpoints, a handle, and what their balanc
   Build build(kWhole);
   Generation& generation = build.get();
   const Cluster& one = *generation.cluster("one");
-  REQUIRE(one.endpoints.size() == 2);
-  CHECK_FALSE(one.equal_weights);
-  CHECK(one.endpoints[1]->text == "[::1]:1002");
-  CHECK(one.endpoints[1]->address.text() == "[::1]:1002");
-  CHECK(one.endpoints[1]->weight == 4);
-  CHECK(one.in_flight.size() == kWorkers);
-  CHECK(one.in_flight[1][1] == 0);
-  CHECK(one.balancer == generation.instance("a"));
-  CHECK(one.balancer_state == generation.instance("a")->self);
-  const Cluster& two = *generation.cluster("two");
-  CHECK(two.index == 1);
-  CHECK(two.equal_weights);
-  CHECK(two.balancer == nullptr);
+  const std::shared_ptr<const EndpointSet> endpoints = one.endpoints();
+  REQUIRE(endpoints->members.size() == 2);
+  CHECK_FALSE(endpoints->equal_weights);
+  CHECK(endpoints->members[1].endpoint->text == "[::1]:1002");
+  CHECK(endpoints->members[1].endpoint->address.text() == "[::1]:1002");
+  CHECK(endpoints->members[1].weight == 4);
+  CHECK(endpoints->members[1].endpoint->workers == kWorkers);
+  CHECK(endpoints->members[1].endpoint->in_flight() == 0);
+  CHECK(endpoints->balancer.get() == generation.instance("a"));
+  CHECK(endpoints->balancer_state == generation.instance("a")->self);
+  const std::shared_ptr<const EndpointSet> two = generation.cluster("two")->endpoints();
+  CHECK(two->equal_weights);
+  CHECK(two->balancer == nullptr);
 
   const cleat_endpoint_set& set = *journal.set;
   CHECK(set.size == sizeof(cleat_endpoint_set));
-  CHECK(set.cluster == one.handle);
+  CHECK(set.cluster == endpoints->handle);
   CHECK(hooks::to_view(set.cluster_name) == "one");
   REQUIRE(set.endpoint_count == 2);
   CHECK(set.endpoint_stride == sizeof(cleat_endpoint));
@@ -250,26 +250,72 @@ TEST_CASE("generation's limit metrics are one for each listener and limit") {
   CHECK(metrics::kind(in.metrics.active) == metrics::Kind::kGauge);
 }
 
-TEST_CASE("clusters are found by their handle until they are gone", "[threads]") {
+TEST_CASE("sets of endpoints are found by their handle until they are gone", "[threads]") {
   Build build(kWhole);
-  const std::uint64_t handle = build.get().cluster("two")->handle;
-  CHECK(find_cluster(handle) == build.generation->cluster("two"));
-  CHECK(find_cluster(handle + (1U << 20)) == nullptr);
-  CHECK(find_cluster(0) == nullptr);
-  CHECK(find_cluster(UINT64_MAX) == nullptr);
+  EndpointSets& sets = endpoint_sets();
+  const std::uint64_t handle = build.get().cluster("two")->endpoints()->handle;
+  CHECK(sets.find(handle) == build.generation->cluster("two")->endpoints().get());
+  CHECK(sets.find(handle + (1U << 20)) == nullptr);
+  CHECK(sets.find(0) == nullptr);
+  CHECK(sets.find(UINT64_MAX) == nullptr);
   std::atomic<std::uint64_t> found{0};
   std::thread plugin([&] {
     for (;;) {
-      const ClusterPin pin(handle);
-      if (!pin) return;
-      found += pin->endpoints[0]->healthy ? 1 : 0;
+      const EndpointSets::Pin pin(sets, handle);
+      if (pin.get() == nullptr) return;
+      found += pin.get()->members[0].endpoint->healthy ? 1 : 0;
       found.notify_one();
     }
   });
   found.wait(0);
   build.generation.reset();
   plugin.join();
-  CHECK(find_cluster(handle) == nullptr);
+  CHECK(sets.find(handle) == nullptr);
   Build next(kWhole);
-  CHECK(find_cluster(handle) == nullptr);  // the slot has a new name
+  CHECK(sets.find(handle) == nullptr);  // the slot has a new name
+}
+
+TEST_CASE("a cluster of which nothing changed is taken over, with its endpoints and their health") {
+  Build first(kWhole);
+  first.get().cluster("two")->endpoints()->members[0].endpoint->healthy = false;
+  const std::string yaml = kWhole;
+  Build same(yaml, first.generation.get());
+  CHECK(same.get().cluster("one") == first.get().cluster("one"));
+  CHECK(same.get().cluster("two") == first.get().cluster("two"));
+  const std::string changed = with("{name: two, endp", "{name: two, idle_max: 7, endp");
+  Build next(changed, first.generation.get());
+  CHECK(next.get().cluster("one") == first.get().cluster("one"));
+  CHECK(next.get().cluster("two") != first.get().cluster("two"));
+  CHECK(next.get().cluster("two")->config.idle_max == 7);
+  CHECK(next.get().cluster("two")->endpoints()->members[0].endpoint->healthy);
+}
+
+TEST_CASE("a cluster's endpoints change while it serves") {
+  Journal journal;
+  Build build(kWhole);
+  journal.take();
+  Cluster& one = *build.get().cluster("one");
+  const auto before = one.endpoints();
+  const auto spec = [](const std::string& text, std::uint32_t weight, bool healthy = true) { return EndpointSpec{*parse_address(text), text, weight, healthy}; };
+  const std::uint64_t version = one.version();
+  one.set_endpoints({spec("[::1]:1002", 1), spec("127.0.0.1:77", 2, false), spec("127.0.0.1:77", 3)});
+  CHECK(one.version() > version);
+  const auto after = one.endpoints();
+  REQUIRE(after->members.size() == 2);
+  CHECK(after->members[0].endpoint == before->members[1].endpoint);  // what is known of it stays
+  CHECK(after->members[0].weight == 1);
+  CHECK(after->members[1].weight == 5);
+  CHECK_FALSE(after->members[1].endpoint->healthy);
+  CHECK(before->members[0].endpoint->removed);
+  CHECK_FALSE(after->members[0].endpoint->removed);
+  CHECK(after->handle != before->handle);
+  REQUIRE(journal.set->endpoint_count == 2);                         // and the balancer is shown them
+  CHECK(hooks::to_view(journal.set->endpoints[1].address) == "127.0.0.1:77");
+
+  after->members[0].endpoint->healthy = false;  // as a plugin may say
+  one.set_endpoints({spec("[::1]:1002", 1), spec("127.0.0.1:77", 5)});
+  CHECK_FALSE(one.endpoints()->members[0].endpoint->healthy);        // its source has said nothing new
+  CHECK(one.endpoints()->members[1].endpoint->healthy);              // now it has
+  one.set_endpoints({});
+  CHECK(one.endpoints()->members.empty());
 }
