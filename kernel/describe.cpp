@@ -164,15 +164,13 @@ Json listeners(const Generation& now) {
   return all;
 }
 
-Json endpoints(const Cluster& cluster) {
+Json endpoints(const EndpointSet& set) {
   Json all = Json::array();
-  for (std::size_t i = 0; i < cluster.endpoints.size(); ++i) {
-    std::uint64_t in_flight = 0;
-    for (const auto& worker : cluster.in_flight) in_flight += worker[i].load(std::memory_order_relaxed);
-    all.push_back({{"address", cluster.endpoints[i]->text},
-                   {"weight", cluster.endpoints[i]->weight},
-                   {"healthy", cluster.endpoints[i]->healthy.load(std::memory_order_relaxed)},
-                   {"in_flight", in_flight}});
+  for (const auto& member : set.members) {
+    all.push_back({{"address", member.endpoint->text},
+                   {"weight", member.weight},
+                   {"healthy", member.endpoint->healthy.load(std::memory_order_relaxed)},
+                   {"in_flight", member.endpoint->in_flight()}});
   }
   return all;
 }
@@ -181,8 +179,9 @@ Json clusters(const Generation& now) {
   Json all = Json::array();
   for (const auto& cluster : now.clusters) {
     const ClusterMetrics& counted = cluster->metrics;
-    all.push_back({{"name", cluster->config->name},
-                   {"balancer", cluster->balancer == nullptr ? "weighted_round_robin" : cluster->balancer->name},
+    const std::shared_ptr<const EndpointSet> set = cluster->endpoints();
+    all.push_back({{"name", cluster->config.name},
+                   {"balancer", set->balancer == nullptr ? "weighted_round_robin" : set->balancer->name},
                    {"in_flight", metrics::value(counted.in_flight)},
                    {"attempts", metrics::value(counted.attempts)},
                    {"outcomes", counts(kOutcomes, counted.outcomes)},
@@ -190,7 +189,7 @@ Json clusters(const Generation& now) {
                    {"connect_failures", metrics::value(counted.connect_failures)},
                    {"overflows", metrics::value(counted.overflows)},
                    {"duration", duration(counted.duration)},
-                   {"endpoints", endpoints(*cluster)}});
+                   {"endpoints", endpoints(*set)}});
   }
   return all;
 }
