@@ -15,7 +15,7 @@ namespace {
 using hooks::Hook;
 
 config::Cluster without_nodes(config::Cluster from) {
-  from.node = from.balancer_config = nullptr;
+  from.node = from.balancer_config = from.discovery_config = nullptr;
   for (config::Endpoint& endpoint : from.endpoints) endpoint.node = nullptr;
   return from;
 }

@@ -15,6 +15,7 @@
 #include "kernel/config/model.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/kernel_metrics.hpp"
+#include "kernel/sources/supply.hpp"
 
 namespace cleat {
 
@@ -43,6 +44,7 @@ struct EndpointSpec {
   Address address;
   std::string text;
   std::uint32_t weight = 1;
+  bool operator==(const EndpointSpec& other) const { return text == other.text && weight == other.weight && healthy == other.healthy; }
   bool healthy = true;               // what is said of it now; of one that is known already, only a change of what was said before counts
 };
 
@@ -85,6 +87,9 @@ class Cluster {
   // [any]
   std::shared_ptr<const EndpointSet> endpoints() const;
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }  // of the endpoints; grows
+
+  // [control] What brings its endpoints, or changes them; nullptr: they are those of the configuration.
+  std::shared_ptr<sources::Supply> supply;
 
   const config::Cluster config;      // without what points into the document
   const ClusterMetrics metrics;

@@ -55,6 +55,7 @@ bool request_drain() {
 ServerState server_state() { return the_state.load(std::memory_order_relaxed); }
 std::shared_ptr<Generation> current_generation() { return the_server == nullptr ? nullptr : the_server->generation(); }
 void set_server(ServerControl* server) { the_server = server; }
+ServerControl* running_server() { return the_server; }
 void set_server_state(ServerState state) { the_state.store(state, std::memory_order_relaxed); }
 
 bool post_to_control(std::function<void()> task) {

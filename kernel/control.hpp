@@ -32,6 +32,9 @@ bool request_drain();  // [any] as SIGTERM does
 enum class ServerState : std::uint32_t { kStarting, kServing, kDraining, kStopping };
 ServerState server_state();  // [any]
 
+namespace sources {
+class Change;
+}
 struct Generation;
 std::shared_ptr<Generation> current_generation();  // [control] nullptr before the first and after the last
 
@@ -39,6 +42,7 @@ std::shared_ptr<Generation> current_generation();  // [control] nullptr before t
 class ServerControl {
  public:
   virtual void reload(ReloadDone done) = 0;
+  virtual void commit(std::shared_ptr<sources::Change> change) = 0;
   virtual void drain() = 0;
   virtual std::shared_ptr<Generation> generation() const = 0;
 
@@ -46,6 +50,7 @@ class ServerControl {
   ~ServerControl() = default;
 };
 void set_server(ServerControl* server);
+ServerControl* running_server();
 void set_server_state(ServerState state);
 
 // --- [control] for the server ---

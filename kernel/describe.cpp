@@ -105,7 +105,7 @@ Json redacted_node(const config::Node* node) { return node == nullptr ? Json() :
 
 Json config_of(const Generation& now) {
   Json resources = Json::array();
-  for (const auto& [id, resource] : now.resources) {
+  for (const auto& [id, resource] : *now.resources) {
     const bool secret = id.kind == config::ResourceKind::kSecret;
     resources.push_back({{"source", id.source},
                          {"kind", config::kind_word(id.kind)},

@@ -63,15 +63,19 @@ void tell(hooks::Instance& instance, const Event& event) {
   if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + instance.name, "on_event failed: " + outcome.words);
 }
 
-void deliver(const Event& event) {
-  // By handle, not by iterator: an instance may subscribe inside on_event.
-  std::vector<std::uint64_t> subscribers;
+// By handle, not by iterator: an instance may subscribe inside on_event.
+std::vector<std::uint64_t> subscribers(std::string_view name) {
+  std::vector<std::uint64_t> found;
   std::erase_if(subscriptions(), [](const auto& one) { return hooks::find_instance(one.first) == nullptr; });
   for (const auto& [handle, patterns] : subscriptions()) {
-    const auto matches = [&](const std::string& pattern) { return event_matches(pattern, event.name); };
-    if (std::any_of(patterns.begin(), patterns.end(), matches)) subscribers.push_back(handle);
+    const auto matches = [&](const std::string& pattern) { return event_matches(pattern, name); };
+    if (std::any_of(patterns.begin(), patterns.end(), matches)) found.push_back(handle);
   }
-  for (const std::uint64_t handle : subscribers) {
+  return found;
+}
+
+void deliver(const Event& event) {
+  for (const std::uint64_t handle : subscribers(event.name)) {
     hooks::Instance* const instance = hooks::find_instance(handle);
     if (instance != nullptr && instance->created() && instance->table.on_event != nullptr) tell(*instance, event);
   }
@@ -136,5 +140,7 @@ bool subscribe_to_events(std::uint64_t instance, std::string_view pattern) {
   patterns.emplace_back(pattern);
   return true;
 }
+
+bool event_wanted(std::string_view name) { return !subscribers(name).empty(); }
 
 }  // namespace cleat

@@ -27,4 +27,7 @@ bool event_matches(std::string_view pattern, std::string_view name);
 // REQUIRES: a valid pattern.
 bool subscribe_to_events(std::uint64_t instance, std::string_view pattern);
 
+// [control] Somebody would be told: for events that come in thousands.
+bool event_wanted(std::string_view name);
+
 }  // namespace cleat

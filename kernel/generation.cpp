@@ -17,10 +17,15 @@ using hooks::Hook;
 
 void make_cluster(Generation& generation, const config::Cluster& from, const Generation* before, config::Diagnostics& diagnostics) {
   const std::shared_ptr<hooks::Instance> balancer = from.balancer.empty() ? nullptr : generation.shared_instance(from.balancer);
+  const std::shared_ptr<hooks::Instance> source = from.discovery.empty() ? nullptr : generation.shared_instance(from.discovery);
   const auto old = before == nullptr ? nullptr : before->shared_cluster(from.name);
-  const bool same = old != nullptr && old->is(from, balancer);
+  const bool same = old != nullptr && old->is(from, balancer) && (old->supply == nullptr || old->supply->source() == source);
   generation.clusters.push_back(same ? old : std::make_shared<Cluster>(from, balancer, generation.workers, diagnostics));
-  generation.cluster_names.emplace(from.name, generation.clusters.back());
+  const std::shared_ptr<Cluster>& cluster = generation.clusters.back();
+  generation.cluster_names.emplace(from.name, cluster);
+  if (same || from.brings().empty()) return;
+  cluster->supply = sources::Supply::make(from, cluster, source, diagnostics);
+  if (!from.endpoints_given) generation.awaited.push_back(cluster->supply->feed());
 }
 
 // --- listeners ---
@@ -174,6 +179,10 @@ Listener* Generation::listening_as(const Listener& other) const {
 std::shared_ptr<Cluster> Generation::shared_cluster(std::string_view name) const {
   const auto found = cluster_names.find(name);
   return found == cluster_names.end() ? nullptr : found->second;
+}
+
+bool Generation::warm() const {
+  return std::all_of(awaited.begin(), awaited.end(), [](const auto& feed) { return sources::latest(*feed) != nullptr; });
 }
 
 Generation::~Generation() {

@@ -67,7 +67,7 @@ struct Listener {
 struct Generation {
   std::uint64_t id = 0;
   std::shared_ptr<const config::Part> file;  // what the model was composed of; its nodes point into them
-  config::Resources resources;
+  std::shared_ptr<const config::Resources> resources;
   config::Model model;
   std::uint32_t workers = 1;
   std::vector<std::shared_ptr<hooks::Instance>> instances;  // shared with the generations before and after that have them too
@@ -81,6 +81,9 @@ struct Generation {
   Cluster* cluster(std::string_view name) const { return shared_cluster(name).get(); }
   std::shared_ptr<Cluster> shared_cluster(std::string_view name) const;
   Listener* listener(std::string_view name) const;
+  // Those of its clusters that it made with no endpoints, for a source to bring, have got some. [control]
+  bool warm() const;
+  std::vector<std::shared_ptr<sources::Feed>> awaited;
   // The one that listens where `other`, of another generation, does: by Listener::listening_key.
   Listener* listening_as(const Listener& other) const;
   Generation() = default;

@@ -81,6 +81,7 @@ class Server final : public ServerControl {
   const ListeningSockets& inherited() const { return hot_restart_.inherited(); }
 
   void reload(ReloadDone done) override { reloader_.reload(std::move(done)); }
+  void commit(std::shared_ptr<sources::Change> change) override { reloader_.commit(std::move(change)); }
   void drain() override;
   std::shared_ptr<Generation> generation() const override { return reloader_.current(); }
 
@@ -100,6 +101,7 @@ class Server final : public ServerControl {
   void enter(Phase phase, ServerState state);
   void shut_down();
   void advance();
+  void serve();
   void ask(hooks::Hook hook, Completing entry);
   void give_up_on(std::string_view hook);
   void arm(milliseconds after, void (Server::*late)());
@@ -118,6 +120,7 @@ class Server final : public ServerControl {
   Reloader reloader_;
   std::vector<std::thread> threads_;
   Phase phase_ = Phase::kStarting;
+  bool warming_ = false;  // all workers have started; the first endpoints are awaited
   std::size_t started_ = 0, drained_ = 0, ended_ = 0;  // workers
   std::map<std::uint64_t, std::string> completions_;   // that plugins owe; to the instance's name
   metrics::SeriesId log_drops_ = 0;
@@ -289,11 +292,7 @@ void Server::advance() {
   const bool owed = !completions_.empty();
   switch (phase_) {
     case Phase::kStarting:
-      if (started_ < threads_.size()) return;
-      enter(Phase::kServing, ServerState::kServing);
-      hot_restart_.ready();
-      say(log::Level::kInfo, "ready");
-      reloader_.serve();
+      if (started_ == threads_.size() && !std::exchange(warming_, true)) reloader_.when_warm([this] { serve(); });
       return;
     case Phase::kServing:
       return;
@@ -307,6 +306,13 @@ void Server::advance() {
       if (!owed) io_.stop();
       return;
   }
+}
+
+void Server::serve() {
+  enter(Phase::kServing, ServerState::kServing);
+  hot_restart_.ready();
+  say(log::Level::kInfo, "ready");
+  reloader_.serve();
 }
 
 void Server::enter(Phase phase, ServerState state) {

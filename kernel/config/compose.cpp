@@ -117,14 +117,14 @@ std::shared_ptr<const Part> read_configuration(std::string_view text, Diagnostic
 }
 
 std::optional<Composition> compose(std::shared_ptr<const Part> file, Resources resources, Diagnostics& diagnostics) {
-  Composition whole{std::move(file), std::move(resources), {}};
-  whole.model = whole.file->model;
   std::unordered_set<std::string_view> instances;
-  for (const Instance& instance : whole.file->model.instances) instances.insert(instance.name);
-  std::erase_if(whole.resources, [&](const auto& one) { return !instances.contains(one.first.source); });
+  for (const Instance& instance : file->model.instances) instances.insert(instance.name);
+  std::erase_if(resources, [&](const auto& one) { return !instances.contains(one.first.source); });
+  Composition whole{std::move(file), std::make_shared<const Resources>(std::move(resources)), {}};
+  whole.model = whole.file->model;
 
   std::vector<const References*> references{&whole.file->references};
-  for (const auto& [key, resource] : whole.resources) {
+  for (const auto& [key, resource] : *whole.resources) {
     const Model& model = resource->part.model;
     append(whole.model.listeners, model.listeners);
     append(whole.model.clusters, model.clusters);

@@ -77,7 +77,7 @@ using Resources = std::map<ResourceKey, std::shared_ptr<const Resource>>;
 // A whole configuration, and what its nodes point into.
 struct Composition {
   std::shared_ptr<const Part> file;
-  Resources resources;
+  std::shared_ptr<const Resources> resources;
   Model model;
 };
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -175,6 +176,9 @@ struct Cluster {
   const Node* balancer_config = nullptr;
   std::string discovery;             // discovery: {use, config}: an instance with cleat.config_source/1 that brings the endpoints;
   const Node* discovery_config = nullptr;  // those given beside it are what the cluster begins with
+  std::string source;                // the instance that staged it; empty: it is the file's
+  bool endpoints_given = true;       // false: the first are awaited
+  const std::string& brings() const { return discovery.empty() ? source : discovery; }  // who brings endpoints; empty: nobody
   const Node* node = nullptr;
 };
 
@@ -190,6 +194,8 @@ struct Model {
   std::vector<RouteTable> route_tables;
   std::vector<Secret> secrets;
 };
+
+bool valid_name(std::string_view name);  // 1 to 128 of A-Z a-z 0-9 _ . - /
 
 // Reads the whole model of one document; every error goes to `diagnostics`, all at once. Names that refer (chain, cluster, handler,
 // balancer, route plugins ...) are checked here; whether a plugin loads, and its own config, is not. What sources add: compose.hpp.

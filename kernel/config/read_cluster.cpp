@@ -36,6 +36,7 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   if (!expect_map(node, reading)) return cluster;
   read_own_name(node, reading, cluster.name);
   read_user(node, "discovery", reading, cluster.discovery, cluster.discovery_config);
+  cluster.endpoints_given = child(node, "endpoints") != nullptr;
   // Where nobody brings the endpoints, none at all is more likely a slip; an empty list says that it is not.
   if (cluster.discovery.empty() && reading.staged_name == nullptr) required(node, "endpoints", reading);
   std::vector<Named> addresses;

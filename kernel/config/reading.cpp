@@ -104,13 +104,17 @@ void read_own_name(const Node& map, Reading& reading, std::string& value) {
   value = *reading.staged_name;
 }
 
-bool read_name(const Node& node, Reading& reading, std::string& value) {
+bool valid_name(std::string_view name) {
   constexpr std::string_view kLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/";
   constexpr std::size_t kNameBytesMax = 128;
+  return !name.empty() && name.size() <= kNameBytesMax && name.find_first_not_of(kLetters) == std::string_view::npos;
+}
+
+bool read_name(const Node& node, Reading& reading, std::string& value) {
   std::string name;
   if (!read_text(node, reading.diagnostics, name)) return false;
-  if (name.empty() || name.size() > kNameBytesMax || name.find_first_not_of(kLetters) != std::string::npos) {
-    reading.diagnostics.error(node, "a name is 1 to " + std::to_string(kNameBytesMax) + " of A-Z a-z 0-9 _ . - /");
+  if (!valid_name(name)) {
+    reading.diagnostics.error(node, "a name is 1 to 128 of A-Z a-z 0-9 _ . - /");
     return false;
   }
   value = std::move(name);

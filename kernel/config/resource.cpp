@@ -51,6 +51,7 @@ std::shared_ptr<const Resource> Resource::read(ResourceKey key, std::string_view
   Reading reading(resource->diagnostics);
   reading.staged_name = &resource->key.name;
   read_one(*part.document.root, resource->key.kind, reading, part.model);
+  for (Cluster& cluster : part.model.clusters) cluster.source = resource->key.source;
   part.references = std::move(reading.references);
   report_unknown_keys(*part.document.root, reading.opaque, resource->diagnostics);
   return resource;

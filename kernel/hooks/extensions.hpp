@@ -8,6 +8,7 @@
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/control.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
@@ -18,10 +19,11 @@
 
 namespace cleat::hooks {
 
-// ABI 0.9. Balancer and handler have a plugin's half too.
-inline constexpr std::array<std::string_view, 11> kHostExtensions = {
+// ABI 0.9. Balancer, handler and config_source have a plugin's half too.
+inline constexpr std::array<std::string_view, 12> kHostExtensions = {
     CLEAT_EXT_CONFIG, CLEAT_EXT_BODY, CLEAT_EXT_ATTRIBUTES, CLEAT_EXT_METADATA, CLEAT_EXT_TIMER,
     CLEAT_EXT_POST, CLEAT_EXT_METRICS, CLEAT_EXT_BALANCER, CLEAT_EXT_HANDLER, CLEAT_EXT_EVENTS, CLEAT_EXT_CONTROL,
+    CLEAT_EXT_CONFIG_SOURCE,
 };
 
 constexpr bool host_has(std::string_view extension) {

@@ -29,6 +29,7 @@ constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
     {CLEAT_EXT_HANDLER, &kHostHandler},
     {CLEAT_EXT_EVENTS, &kHostEvents},
     {CLEAT_EXT_CONTROL, &kHostControl},
+    {CLEAT_EXT_CONFIG_SOURCE, &kHostConfigSource},
 }};
 
 constexpr bool has_exactly_what_is_promised() {

@@ -8,6 +8,7 @@
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/control.h"
+#include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
@@ -26,6 +27,7 @@ extern const cleat_host_post kHostPost;
 extern const cleat_host_balancer kHostBalancer;
 extern const cleat_host_handler kHostHandler;
 extern const cleat_host_events kHostEvents;
+extern const cleat_host_config_source kHostConfigSource;
 extern const cleat_host_control kHostControl;
 
 // host_head.cpp

@@ -16,6 +16,7 @@
 #include "kernel/config/model.hpp"
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/plugin.h"
@@ -27,7 +28,8 @@ class Library;  // library.hpp: a loaded plugin file
 enum class Hook : std::uint8_t {
   kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
   kAttemptEnd, kResponse, kResponseBody, kResponseTrailers, kReply, kEnd, kEvent, kDrain, kShutdown, kHandle, kHandleBody, kWritable,
-  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kCount,
+  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted,
+  kCount,
 };
 inline constexpr std::size_t kHooks = static_cast<std::size_t>(Hook::kCount);
 std::string_view hook_name(Hook hook);  // "on_request"
@@ -57,6 +59,7 @@ class Instance {
   cleat_plugin table{};            // a whole table: entries beyond the plugin's own size are NULL
   const cleat_plugin_handler* handler = nullptr;    // whole copies too (owned below), or nullptr
   const cleat_plugin_balancer* balancer = nullptr;
+  const cleat_plugin_config_source* source = nullptr;  // the library's
   void* self = nullptr;            // what create returned
   std::vector<std::unique_ptr<Shard>> shards;  // one for each worker, and a last one for the control thread
 

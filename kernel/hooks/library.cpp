@@ -24,6 +24,7 @@ namespace {
 
 // What a table had at its oldest: through the entry without which it makes no sense.
 constexpr std::size_t kPluginLeast = offsetof(cleat_plugin, create) + sizeof(cleat_plugin::create);
+constexpr std::size_t kConfigSourceLeast = offsetof(cleat_plugin_config_source, unwatch) + sizeof(cleat_plugin_config_source::unwatch);
 constexpr std::size_t kHandlerLeast = offsetof(cleat_plugin_handler, on_handle) + sizeof(cleat_plugin_handler::on_handle);
 constexpr std::size_t kBalancerLeast = offsetof(cleat_plugin_balancer, pick) + sizeof(cleat_plugin_balancer::pick);
 
@@ -202,6 +203,13 @@ std::string Library::read_halves() {
     if (fault != StructFault::kNone) return bad(CLEAT_EXT_BALANCER, fault);
     if (balancer_.pick == nullptr) return "its " CLEAT_EXT_BALANCER " table has no pick";
     has_balancer_ = true;
+  }
+  if (std::string why = ask(CLEAT_EXT_CONFIG_SOURCE, half); !why.empty()) return why;
+  if (half != nullptr) {
+    const StructFault fault = read_struct(static_cast<const cleat_plugin_config_source*>(half), kConfigSourceLeast, config_source_);
+    if (fault != StructFault::kNone) return bad(CLEAT_EXT_CONFIG_SOURCE, fault);
+    if (config_source_.watch == nullptr) return "its " CLEAT_EXT_CONFIG_SOURCE " table has no watch";
+    has_config_source_ = true;
   }
   return {};
 }

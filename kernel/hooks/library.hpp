@@ -12,6 +12,7 @@
 #include "kernel/base/result.hpp"
 #include "kernel/hooks/note.hpp"
 #include "plugin_api/ext/balancer.h"
+#include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/plugin.h"
 
@@ -37,6 +38,7 @@ class Library {
   const cleat_plugin& table() const { return table_; }
   const cleat_plugin_handler* handler() const { return has_handler_ ? &handler_ : nullptr; }
   const cleat_plugin_balancer* balancer() const { return has_balancer_ ? &balancer_ : nullptr; }
+  const cleat_plugin_config_source* config_source() const { return has_config_source_ ? &config_source_ : nullptr; }
 
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -52,8 +54,10 @@ class Library {
   cleat_plugin table_{};
   cleat_plugin_handler handler_{};
   cleat_plugin_balancer balancer_{};
+  cleat_plugin_config_source config_source_{};
   bool has_handler_ = false;
   bool has_balancer_ = false;
+  bool has_config_source_ = false;
 };
 
 std::size_t libraries_loaded();  // files mapped by this process so far, refused ones too

@@ -147,6 +147,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
     instance.balancer_ = *half;
     instance.balancer = &instance.balancer_;
   }
+  instance.source = instance.library->config_source();
   instance.shards.reserve(workers_ + 1);
   while (instance.shards.size() <= workers_) instance.shards.push_back(std::make_unique<Instance::Shard>());
   return true;
@@ -216,6 +217,10 @@ void check_halves(const config::Model& model, const std::vector<std::shared_ptr<
     if (balancer != nullptr && balancer->balancer == nullptr) {
       diagnostics.error(*cluster.node,
                         "balancer: plugin instance \"" + balancer->name + "\" is no balancer (it has no " CLEAT_EXT_BALANCER ")");
+    }
+    const auto source = cluster.discovery.empty() ? nullptr : named(all, cluster.discovery);
+    if (source != nullptr && source->source == nullptr) {
+      diagnostics.error(*cluster.node, "discovery: plugin instance \"" + source->name + "\" discovers nothing (it has no " CLEAT_EXT_CONFIG_SOURCE " of its own)");
     }
   }
 }

@@ -16,6 +16,7 @@
 #include "plugin_api/ext/command.h"
 #include "plugin_api/ext/config.h"
 #include "plugin_api/ext/control.h"
+#include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
@@ -80,6 +81,7 @@ static void member(FILE *to, const char *name, size_t offset, size_t size, const
 
 static void print_layout(FILE *to) {
 #include "layout_members.inc"
+  CALLBACK(cleat_commit_fn, void, (void *, cleat_status, uint64_t, cleat_str, void *))
   CALLBACK(cleat_control_fn, void, (void *, cleat_status, cleat_str, void *))
   CALLBACK(cleat_plugin_v1_fn, const cleat_plugin *, (const cleat_host *))
   CALLBACK(cleat_post_fn, void, (void *, cleat_status, uint64_t, void *))

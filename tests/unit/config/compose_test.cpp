@@ -137,7 +137,7 @@ TEST_CASE("compose: resources leave with their source") {
   Composed all;
   all.stage("gone", ResourceKind::kCluster, "two", "endpoints: []");
   CHECK(all.compose_with() == "");
-  CHECK(all.composition->resources.empty());
+  CHECK(all.composition->resources->empty());
   CHECK(all.composition->model.clusters.size() == 1);
 }
 
