@@ -95,6 +95,7 @@ class Server final : public ServerControl {
   void wait_for_signals();
   void on_signal(int number);
   void stop_signal();
+  void hurry();
   void reopen();
   void restart();
   void cut();
@@ -121,6 +122,7 @@ class Server final : public ServerControl {
   std::vector<std::thread> threads_;
   Phase phase_ = Phase::kStarting;
   bool warming_ = false;  // all workers have started; the first endpoints are awaited
+  bool told_ = false;                                  // to stop, by a signal
   std::size_t started_ = 0, drained_ = 0, ended_ = 0;  // workers
   std::map<std::uint64_t, std::string> completions_;   // that plugins owe; to the instance's name
   metrics::SeriesId log_drops_ = 0;
@@ -129,7 +131,7 @@ class Server final : public ServerControl {
 };
 
 Server::Server(std::uint32_t workers, const RunOptions& options, Handover given)
-    : hot_restart_(io_, options.process, std::move(given), [this] { drain(); }),
+    : hot_restart_(io_, options.process, std::move(given), [this] { drain(); }, [this] { hurry(); }),
       reloader_(io_, workers_, options.config_file, [this](const ListeningSockets& now) { hot_restart_.listening(now); }) {
   std::vector<Worker*> all;
   for (std::uint32_t i = 0; i < workers; ++i) {
@@ -250,18 +252,25 @@ void Server::on_signal(int number) {
   }
 }
 
+// Only a signal after a signal is impatience: a drain may have had another cause before.
 void Server::stop_signal() {
+  if (std::exchange(told_, true)) {
+    hurry();
+  } else {
+    drain();
+  }
+}
+
+void Server::hurry() {
   switch (phase_) {
     case Phase::kStarting:
     case Phase::kServing:
-      drain();
-      break;
+    case Phase::kStopping:
+      break;  // the last: bounded by kWorkerStopWait
     case Phase::kDraining:
       say(log::Level::kInfo, "told to stop again: cutting what is left");
       cut();
       break;
-    case Phase::kStopping:
-      break;  // bounded by kWorkerStopWait
     case Phase::kShutdown:
       shutdown_is_late();
       break;

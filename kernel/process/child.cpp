@@ -121,7 +121,17 @@ void Child::signal(int number) {
   if (!ended_) ::kill(pid_, number);  // after waitpid the number may be another's
 }
 
-void Child::drain() { ::shutdown(link_.native_handle(), SHUT_WR); }
+void Child::drain() { tell(LinkMessage::Kind::kDrain); }
+
+void Child::hurry() { tell(LinkMessage::Kind::kHurry); }
+
+void Child::tell(LinkMessage::Kind kind) {
+  if (ready_) {
+    send_message(link_.native_handle(), {kind, {}, {}});  // fails when it has ended: then that is known soon
+  } else {
+    signal(SIGTERM);
+  }
+}
 
 // --- what comes from it: nothing is called back once the Child is gone ---
 
@@ -158,7 +168,7 @@ void Child::take(LinkMessage message) {
       late_.cancel();
       owner_.child_ready(*this);
       break;
-    case LinkMessage::Kind::kOther: break;
+    default: break;
   }
 }
 

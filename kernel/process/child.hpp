@@ -51,13 +51,15 @@ class Child : public std::enable_shared_from_this<Child> {
   const ListeningSockets& listening() const { return listening_; }  // what it was given, and opened and let go of since
   void keep_nothing() { listening_.clear(); }                       // from now on nobody but the process itself keeps them open
   void signal(int number);
-  void drain();  // as if its starter had ended: it takes no more connections, finishes what is in flight, and ends
+  void drain();  // takes no more connections, finishes what is in flight, and ends
+  void hurry();  // does not finish it
 
  private:
   void follow(Socket link, Socket process, std::chrono::milliseconds ready_within);
   void wait_for_messages();
   void wait_for_end();
   void read_messages();
+  void tell(LinkMessage::Kind kind);
   void take(LinkMessage message);
   void end_unless_ready(std::chrono::milliseconds within, int signal_number);
 

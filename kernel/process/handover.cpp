@@ -144,12 +144,7 @@ LinkState receive_message(int link, LinkMessage& message) {
   message = {};
   take_descriptors(header, message.sockets);
   if ((header.msg_flags & MSG_CTRUNC) != 0) log::write(log::Level::kError, "kernel", "no descriptors left to keep listening sockets");
-  switch (text[0]) {
-    case 'l': message.kind = LinkMessage::Kind::kListening; break;
-    case 'g': message.kind = LinkMessage::Kind::kGone; break;
-    case 'r': message.kind = LinkMessage::Kind::kReady; break;
-    default: break;
-  }
+  if (std::string_view("lgrdh").find(text[0]) != std::string_view::npos) message.kind = static_cast<LinkMessage::Kind>(text[0]);
   message.key.assign(text.data() + 1, static_cast<std::size_t>(size) - 1);
   return LinkState::kMessage;
 }

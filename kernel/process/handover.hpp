@@ -29,13 +29,17 @@ Result<Handover> take_handover();
 std::string handover_variable(const Handover& handover);
 bool is_handover_variable(std::string_view entry);
 
-// --- messages on the link, from the new process to the one that started it ---
+// --- messages on the link ---
 
 struct LinkMessage {
   enum class Kind : char {
+    // From the new process to the one that started it:
     kListening = 'l',          // listens on these, under `key`, from now on
     kGone = 'g',               // no longer listens under `key`
     kReady = 'r',              // has started in full
+    // From a supervisor. Not as signals, because a service manager may send those to all processes of a group at once:
+    kDrain = 'd',              // as SIGTERM, and as the end of the link
+    kHurry = 'h',              // as a further SIGTERM
     kOther = '?',              // what a later version may say
   };
   Kind kind = Kind::kOther;

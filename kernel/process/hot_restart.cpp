@@ -36,11 +36,12 @@ void show_restarts(std::uint32_t restarts) {
 
 }  // namespace
 
-HotRestart::HotRestart(asio::io_context& io, ProcessOptions options, Handover given, std::function<void()> end)
-    : io_(io), options_(std::move(options)), supervised_(given.supervised), link_(io), told_(std::move(given.listening)), end_(std::move(end)) {
+HotRestart::HotRestart(asio::io_context& io, ProcessOptions options, Handover given, std::function<void()> drain, std::function<void()> hurry)
+    : io_(io), options_(std::move(options)), supervised_(given.supervised), link_(io), told_(std::move(given.listening)),
+      drain_(std::move(drain)), hurry_(std::move(hurry)) {
   show_restarts(given.restarts);
   if (given.link.open()) link_.assign(given.link.release());
-  if (supervised_) watch_supervisor();
+  if (supervised_) listen_to_supervisor();
 }
 
 HotRestart::~HotRestart() {
@@ -78,13 +79,18 @@ void HotRestart::tell(const LinkMessage& message) {
   say(log::Level::kError, "the supervisor cannot be told of " + (message.key.empty() ? "being ready" : message.key) + ": " + why);
 }
 
-void HotRestart::watch_supervisor() {
+void HotRestart::listen_to_supervisor() {
   link_.async_wait(asio::posix::descriptor_base::wait_read, [this](const boost::system::error_code& error) {
-    if (error) return;
-    LinkMessage message;
-    if (receive_message(link_.native_handle(), message) != LinkState::kClosed) return watch_supervisor();
-    end_();
+    if (!error) hear();
   });
+}
+
+void HotRestart::hear() {
+  LinkMessage message;
+  const LinkState state = receive_message(link_.native_handle(), message);
+  if (state != LinkState::kClosed) listen_to_supervisor();
+  if (state == LinkState::kClosed || message.kind == LinkMessage::Kind::kDrain) drain_();
+  if (message.kind == LinkMessage::Kind::kHurry) hurry_();
 }
 
 // --- as the one that starts the next ---
@@ -106,7 +112,7 @@ void HotRestart::stop() {
 void HotRestart::child_ready(Child& child) {
   say(log::Level::kInfo, "hot restart: process " + std::to_string(child.pid()) + " serves now");
   next_ = nullptr;
-  end_();
+  drain_();
 }
 
 void HotRestart::child_ended(Child& child, int wait_status) {

@@ -20,8 +20,9 @@ struct ProcessOptions {
 
 class HotRestart final : private ChildOwner {
  public:
-  // end: the process is to drain, because another serves in its place or its supervisor has gone. Called once or twice.
-  HotRestart(boost::asio::io_context& io, ProcessOptions options, Handover given, std::function<void()> end);
+  // drain: another process serves in the place of this one, or the supervisor wants it or has gone; perhaps more than once. hurry: the
+  // supervisor does not want to wait for its end any longer.
+  HotRestart(boost::asio::io_context& io, ProcessOptions options, Handover given, std::function<void()> drain, std::function<void()> hurry);
   HotRestart(const HotRestart&) = delete;
   HotRestart& operator=(const HotRestart&) = delete;
   ~HotRestart();
@@ -33,7 +34,8 @@ class HotRestart final : private ChildOwner {
   void stop();                                                 // this process is to end: nobody follows it who is not ready by now
 
  private:
-  void watch_supervisor();
+  void listen_to_supervisor();
+  void hear();
   void tell(const LinkMessage& message);
   void child_ready(Child& child) override;
   void child_ended(Child& child, int wait_status) override;
@@ -44,7 +46,7 @@ class HotRestart final : private ChildOwner {
   boost::asio::posix::stream_descriptor link_;  // not open: nobody is told
   ListeningSockets told_;                       // what the other end of the link knows
   std::shared_ptr<Child> next_;                 // not ready yet
-  const std::function<void()> end_;
+  const std::function<void()> drain_, hurry_;
 };
 
 // Atomically: a reader finds the old number or this one. Empty, or why not. remove_pid_file leaves one alone that holds another's number.

@@ -187,8 +187,10 @@ void Supervisor::on_signal(int number) {
     if (!stopping_) {
       stop();
     } else {
-      if (current_ != nullptr) current_->signal(SIGTERM);
-      for (const auto& child : leaving_) child->signal(SIGTERM);
+      for (const auto& child : {current_, next_}) {
+        if (child != nullptr) child->hurry();
+      }
+      for (const auto& child : leaving_) child->hurry();
     }
     end_if_alone();
   } else if (number == SIGUSR2) {
@@ -207,15 +209,10 @@ void Supervisor::stop() {
   stopping_ = true;
   again_.cancel();
   kept_.clear();
-  if (next_ != nullptr) next_->signal(SIGTERM);
-  if (current_ == nullptr) return;
-  current_->keep_nothing();  // else connections would go on to wait in their queues for nobody
-  // A ready one is told by the link, not by a signal: a service manager may send every process of a group the same signal, and the
-  // second one a process gets cuts what is in flight.
-  if (current_->ready()) {
-    current_->drain();
-  } else {
-    current_->signal(SIGTERM);
+  for (const auto& child : {current_, next_}) {
+    if (child == nullptr) continue;
+    child->keep_nothing();  // else connections would go on to wait in their queues for nobody
+    child->drain();
   }
 }
 

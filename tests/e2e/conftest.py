@@ -53,8 +53,8 @@ def start(tmp_path):
     """start(config): another proxy, with this test's own configuration; stopped, and its exit checked, after the test."""
     running = []
 
-    def start_one(config, env=None):
-        proxy = proxies.Proxy(config, tmp_path / f"proxy{len(running)}", env)
+    def start_one(config, env=None, **options):
+        proxy = proxies.Proxy(config, tmp_path / f"proxy{len(running)}", env, **options)
         running.append(proxy)
         return proxy
 

@@ -48,9 +48,9 @@ def to_origin(origin, listener_options=None, cluster_options=None, route_options
 
 class Proxy:
     """A running `cleat run`. `config`: a dict (written as JSON, which is YAML) or the text itself. `arguments` are added to the command
-    line; `wrap` is a command that runs it, such as ("prlimit", "--nofile=64")."""
+    line; `wrap` is a command that runs it, such as ("prlimit", "--nofile=64"); `program` is another file than the one that was built."""
 
-    def __init__(self, config, folder, env=None, expect_ready=True, arguments=(), wrap=()):
+    def __init__(self, config, folder, env=None, expect_ready=True, arguments=(), wrap=(), program=CLEAT):
         assert CLEAT.exists(), f"not built: {CLEAT}"
         folder = pathlib.Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class Proxy:
         self.file.write_text(config if isinstance(config, str) else json.dumps(config, indent=2))
         self._lines, self._changed = [], threading.Condition()
         self.ports = {}
-        command = [*map(str, wrap), str(CLEAT), "run", "-c", str(self.file), *map(str, arguments)]
+        command = [*map(str, wrap), str(program), "run", "-c", str(self.file), *map(str, arguments)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={**os.environ, **(env or {})})
         self._out = []

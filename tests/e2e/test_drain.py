@@ -56,7 +56,7 @@ def test_a_request_in_flight_is_finished_before_the_end(start, origin, workers):
     assert proxy.wait() == 0
 
 
-def test_idle_connections_are_closed_at_once(start, origin):
+def test_idle_connections_are_closed_soon(start, origin):
     proxy = start(to_origin(origin, {"timeouts": {"idle": "60s", "drain": "60s"}}))
     clients = [proxy.client() for _ in range(5)]
     assert [client.get().status for client in clients] == [200] * 5
@@ -67,6 +67,45 @@ def test_idle_connections_are_closed_at_once(start, origin):
         client.expect_closed()
     assert proxy.wait() == 0
     assert time.monotonic() - began < 20
+
+
+def test_a_request_that_was_on_its_way_when_the_drain_began_is_answered(start, origin):
+    # Closing a connection between two requests loses the one that the client has just sent.
+    proxy = start(to_origin(origin))
+    with proxy.client() as client, proxy.client() as silent:
+        assert client.get().list("Connection") == []
+        proxy.signal()
+        proxy.wait_for_line(" kernel draining")
+        for each in (client, silent):
+            response = each.get()
+            assert response.status == 200 and response.list("Connection") == ["close"]
+            each.expect_closed()
+    assert proxy.wait() == 0
+
+
+def test_a_client_that_was_told_it_may_go_on_gets_one_more_answer(start, origin):
+    release = origin.event()
+
+    async def handler(connection, request):
+        if request.target != "/long":
+            return connection.send(reply(b"short"))
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst")
+        await release.wait()
+        connection.send(b"after")
+
+    origin.handler = handler
+    proxy = start(to_origin(origin))
+    with proxy.client() as client:
+        client.send(b"GET /long HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        client.peek_for(b"first")  # and the head, which does not say that the connection will be closed
+        proxy.signal()
+        origin.wait_for(lambda: refuses(proxy.port), "the listener to be closed")
+        origin.set_event(release)
+        assert client.response().body == b"firstafter"
+        response = client.get()
+        assert response.body == b"short" and response.list("Connection") == ["close"]
+        client.expect_closed()
+    assert proxy.wait() == 0
 
 
 def test_a_proxy_without_connections_ends_at_once(start, origin):
