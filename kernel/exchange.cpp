@@ -1,6 +1,6 @@
 #include "kernel/exchange.hpp"
 
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/hooks/tickets.hpp"
 #include "kernel/respond/forward.hpp"
@@ -18,10 +18,10 @@ Exchange::~Exchange() = default;
 
 // --- a life begins ---
 
-void Exchange::start_life(Http1Server& server_, const Listener& listener_) {
+void Exchange::start_life(Downstream& server_, const Listener& listener_) {
   server = &server_;
   listener = &listener_;
-  home = &server_.home();
+  home = &server_.connection().home();
   ++home->users;
   const auto timeout = static_cast<std::uint64_t>(listener->config->timeouts.request.count());
   request_deadline_ms_ = timeout == 0 ? 0 : worker.reactor.now_ms() + timeout;
@@ -30,7 +30,7 @@ void Exchange::start_life(Http1Server& server_, const Listener& listener_) {
   metrics::add(listener->metrics.exchanges, 1);
 }
 
-void Exchange::begin(Http1Server& server_, const Listener& listener_, std::string_view received) {
+void Exchange::begin(Downstream& server_, const Listener& listener_, std::string_view received) {
   start_life(server_, listener_);
   request_known = true;
   request_head_bytes = received.size();
@@ -49,7 +49,7 @@ void Exchange::begin(Http1Server& server_, const Listener& listener_, std::strin
   advance();
 }
 
-void Exchange::begin_refused(Http1Server& server_, const Listener& listener_, http::ParseError error) {
+void Exchange::begin_refused(Downstream& server_, const Listener& listener_, http::ParseError error) {
   start_life(server_, listener_);
   original_target = request.target;
   original_authority = request.authority;
@@ -420,7 +420,7 @@ void Exchange::finish() {
   worker.reactor.defer(
       [](void* self, std::uint64_t keep) {
         auto* x = static_cast<Exchange*>(self);
-        Http1Server& connection = *x->server;
+        Downstream& connection = *x->server;
         x->worker.free_exchange(x);
         connection.exchange_done(keep != 0);
       },

@@ -19,6 +19,7 @@
 #include "kernel/base/buffer.hpp"
 #include "kernel/base/timer_wheel.hpp"
 #include "kernel/body_pipe.hpp"
+#include "kernel/downstream.hpp"
 #include "kernel/generation.hpp"
 #include "kernel/http/message.hpp"
 #include "kernel/http/parse.hpp"
@@ -27,7 +28,6 @@
 
 namespace cleat {
 
-class Http1Server;
 namespace upstream {
 class Client;
 class Pool;
@@ -57,9 +57,9 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
   ~Exchange();
 
-  // --- from downstream (Http1Server) ---
-  void begin(Http1Server& server, const Listener& listener, std::string_view received);  // head bytes are in the arena, head parsed
-  void begin_refused(Http1Server& server, const Listener& listener, http::ParseError error);
+  // --- from downstream (Downstream) ---
+  void begin(Downstream& server, const Listener& listener, std::string_view received);  // head bytes are in the arena, head parsed
+  void begin_refused(Downstream& server, const Listener& listener, http::ParseError error);
   bool request_wanted() const;                                 // may more of the request body come
   void request_data(std::string_view data);
   void request_end();                                          // trailers are in request_trailers
@@ -99,7 +99,7 @@ class Exchange {
   Stage stage = Stage::kIdle;
 
   // --- the facts (attributes read them) ---
-  Http1Server* server = nullptr;
+  Downstream* server = nullptr;
   WorkerGeneration* home = nullptr;
   const Listener* listener = nullptr;
   const Route* route = nullptr;
@@ -178,7 +178,7 @@ class Exchange {
  private:
   friend class BodyPipe;
   friend class Worker;
-  void start_life(Http1Server& server_, const Listener& listener_);
+  void start_life(Downstream& server_, const Listener& listener_);
   void reset_life();
   void enter(Stage next) {
     stage = next;

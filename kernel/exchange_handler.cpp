@@ -1,5 +1,5 @@
 // The exchange with a plugin as its origin (cleat.handler/1). The order of things stands in exchange.cpp.
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
 

@@ -1,6 +1,6 @@
 // The exchange's downstream half: the response head, its framing, its body as the client takes it. The order of things stands in
 // exchange.cpp.
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/respond/forward.hpp"
 #include "kernel/upstream/pool.hpp"

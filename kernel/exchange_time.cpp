@@ -1,5 +1,5 @@
 // The exchange's deadlines: one timer, set to the earliest of what can be waited for. The order of things stands in exchange.cpp.
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/hooks/tickets.hpp"

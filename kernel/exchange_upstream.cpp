@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/upstream/pool.hpp"

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "kernel/accept/acceptor.hpp"
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
@@ -50,7 +50,7 @@ void Worker::adopt(std::shared_ptr<Generation> generation, std::vector<std::vect
   if (current_generation != nullptr) old_generations_.push_back(std::move(current_generation));
   current_generation = std::make_unique<WorkerGeneration>(*this, std::move(generation));
   update_acceptors(std::move(sockets));
-  for (Http1Server* connection = connections; connection != nullptr; connection = connection->next) connection->generation_changed();
+  for (Connection* connection = connections; connection != nullptr; connection = connection->next) connection->generation_changed();
   retire_unused();
 }
 
@@ -143,8 +143,8 @@ void Worker::drain(std::function<void()> drained) {
   for (const auto& old : old_generations_) {
     for (const auto& pool : old->pools) pool->close_idle();
   }
-  for (Http1Server* connection = connections; connection != nullptr;) {
-    Http1Server* const next = connection->next;
+  for (Connection* connection = connections; connection != nullptr;) {
+    Connection* const next = connection->next;
     connection->drain();
     connection = next;
   }
@@ -153,7 +153,7 @@ void Worker::drain(std::function<void()> drained) {
 
 void Worker::cut() {
   while (connections != nullptr) {
-    Http1Server* const connection = connections;
+    Connection* const connection = connections;
     connection->cut(true);
     reactor.run_deferred();
     if (connections == connection) connection->cut(true);
@@ -169,7 +169,7 @@ void Worker::end_drain_if_idle() {
   tell();
 }
 
-void Worker::connection_closed(Http1Server& connection) {
+void Worker::connection_closed(Connection& connection) {
   if (connection.before != nullptr) {
     connection.before->next = connection.next;
   } else {
@@ -206,7 +206,7 @@ Exchange* Worker::find_exchange(std::uint64_t handle) {
   return exchange->generation == handle_generation(handle) && exchange->stage != Stage::kIdle ? exchange : nullptr;
 }
 
-std::uint64_t Worker::name_connection(Http1Server* connection) {
+std::uint64_t Worker::name_connection(Connection* connection) {
   std::uint32_t slot;
   if (!free_connection_slots_.empty()) {
     slot = free_connection_slots_.back();
@@ -226,7 +226,7 @@ void Worker::forget_connection(std::uint64_t handle) {
   free_connection_slots_.push_back(slot);
 }
 
-Http1Server* Worker::find_connection(std::uint64_t handle) {
+Connection* Worker::find_connection(std::uint64_t handle) {
   const std::uint32_t slot = handle_slot(handle);
   if (slot >= connection_slots_.size() || connection_slots_[slot].generation != handle_generation(handle)) return nullptr;
   return connection_slots_[slot].connection;

@@ -17,7 +17,7 @@ namespace cleat {
 
 class Acceptor;
 class Exchange;
-class Http1Server;
+class Connection;
 class PluginTimers;
 class Worker;
 namespace upstream {
@@ -71,10 +71,10 @@ class Worker {
   Exchange* new_exchange();                   // nullptr past kExchangesMax
   void free_exchange(Exchange* exchange);
   Exchange* find_exchange(std::uint64_t handle);
-  Http1Server* find_connection(std::uint64_t handle);
-  std::uint64_t name_connection(Http1Server* connection);  // 0 past the bound
+  Connection* find_connection(std::uint64_t handle);
+  std::uint64_t name_connection(Connection* connection);  // 0 past the bound
   void forget_connection(std::uint64_t handle);
-  void connection_closed(Http1Server& connection);         // unlink, destroy, and tell a drain
+  void connection_closed(Connection& connection);         // unlink, destroy, and tell a drain
 
   Buffer take_buffer();
   void give_buffer(Buffer buffer);
@@ -90,7 +90,7 @@ class Worker {
   std::vector<std::unique_ptr<Acceptor>> acceptors;  // those that no longer listen too, while connections came from them
   void remove(Acceptor& acceptor);
   std::unique_ptr<PluginTimers> plugin_timers;
-  Http1Server* connections = nullptr;  // intrusive list
+  Connection* connections = nullptr;  // intrusive list
   std::uint64_t connection_count = 0;
   std::uint64_t random();              // not for secrets
   std::uint64_t next_ticket() { return ++ticket_; }
@@ -109,7 +109,7 @@ class Worker {
   std::vector<std::unique_ptr<Exchange>> exchanges_;
   std::vector<std::uint32_t> free_exchanges_;
   struct ConnectionSlot {
-    Http1Server* connection = nullptr;
+    Connection* connection = nullptr;
     std::uint32_t generation = 0;
   };
   std::vector<ConnectionSlot> connection_slots_;

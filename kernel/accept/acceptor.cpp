@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
@@ -108,7 +108,7 @@ void Acceptor::admit(Socket socket, const Address& peer) {
   }
   ++connections_;
   set_no_delay(socket.fd());
-  (new Http1Server(worker_, *this, std::move(socket), peer))->start();  // the worker's list of connections owns it
+  (new Connection(worker_, *this, std::move(socket), peer))->start();  // the worker's list of connections owns it
 }
 
 void Acceptor::run_short(int error) {

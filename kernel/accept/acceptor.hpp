@@ -1,5 +1,5 @@
 // Acceptor: a listening socket of one listener, at one worker. Takes connections off its queue, a bounded number a turn, and makes an
-// Http1Server of each; closes at once what is over the listener's limit or finds no descriptor, and counts it. It outlives its
+// Connection of each; closes at once what is over the listener's limit or finds no descriptor, and counts it. It outlives its
 // connections. The worker's thread; made by the control thread before the worker runs.
 #pragma once
 

@@ -25,7 +25,7 @@ void drop_connection_ticket(Worker& worker, std::uint64_t handle) {
   tickets::drop(worker.index, handle_slot(handle), tickets::kConnectionLane);
 }
 
-void cancel_connection_timers(Worker& worker, Http1Server& connection) {
+void cancel_connection_timers(Worker& worker, Connection& connection) {
   if (worker.plugin_timers) worker.plugin_timers->cancel_all(connection);
 }
 

@@ -1,10 +1,10 @@
-// The hooks of a downstream connection, called for Http1Server so that accept/ knows nothing of the ABI. Worker threads.
+// The hooks of a downstream connection, called for Connection so that accept/ knows nothing of the ABI. Worker threads.
 #pragma once
 
 #include <cstdint>
 
 namespace cleat {
-class Http1Server;
+class Connection;
 class Worker;
 }  // namespace cleat
 
@@ -17,6 +17,6 @@ ConnectionAnswer call_on_connection(Worker& worker, Instance& instance, std::uin
 void call_on_connection_end(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position);
 bool connection_goes_on(std::uint32_t verdict, bool fail_open);  // what a resumed on_connection answered
 void drop_connection_ticket(Worker& worker, std::uint64_t handle);  // a late resume is then stale
-void cancel_connection_timers(Worker& worker, Http1Server& connection);
+void cancel_connection_timers(Worker& worker, Connection& connection);
 
 }  // namespace cleat::hooks

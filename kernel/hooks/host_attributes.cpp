@@ -1,5 +1,5 @@
 // cleat.attributes/1: reads off the exchange and its connection. An empty text is one that is not known.
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
 
@@ -16,8 +16,8 @@ cleat_status not_of_a_connection() { return fail_call(CLEAT_UNSUPPORTED, "attrib
 
 std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
   switch (attribute) {
-    case CLEAT_ATTR_SOURCE_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->peer_text();
-    case CLEAT_ATTR_DESTINATION_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->local_text();
+    case CLEAT_ATTR_SOURCE_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->connection().peer_text();
+    case CLEAT_ATTR_DESTINATION_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->connection().local_text();
     case CLEAT_ATTR_LISTENER: return x.listener->config->name;
     case CLEAT_ATTR_PROTOCOL:
       if (!x.request_known && x.request.method.empty()) return {};
@@ -66,8 +66,8 @@ cleat_status exchange_integer(const Exchange& x, std::uint32_t attribute, std::i
     case CLEAT_ATTR_REQUEST_HEAD_BYTES: return answer(x.request_head_bytes, value);
     case CLEAT_ATTR_RESPONSE_STATUS: return x.head_sent() ? answer(x.response.status, value) : not_known();
     case CLEAT_ATTR_ATTEMPTS: return answer(x.attempt, value);
-    case CLEAT_ATTR_CONNECTION_ID: return x.server == nullptr ? not_known() : answer(x.server->id(), value);
-    case CLEAT_ATTR_CONNECTION_REQUESTS: return x.server == nullptr ? not_known() : answer(x.server->requests(), value);
+    case CLEAT_ATTR_CONNECTION_ID: return x.server == nullptr ? not_known() : answer(x.server->connection().id(), value);
+    case CLEAT_ATTR_CONNECTION_REQUESTS: return x.server == nullptr ? not_known() : answer(x.server->connection().requests(), value);
     case CLEAT_ATTR_GENERATION: return x.home == nullptr ? not_known() : answer(x.home->generation->id, value);
     case CLEAT_ATTR_COMPLETE: return x.stage == Stage::kDone ? answer(std::uint64_t{x.complete}, value) : not_known();
     default: return not_of_this_type();
@@ -83,7 +83,7 @@ cleat_status attributes_text(std::uint64_t subject, std::uint32_t attribute, cle
     if (x == nullptr) return status;
     return guarded([&] { return answer(exchange_text(*x, attribute), value); });
   }
-  Http1Server* const connection = connection_of(subject, status);
+  Connection* const connection = connection_of(subject, status);
   if (connection == nullptr) return status;
   return guarded([&]() -> cleat_status {
     switch (attribute) {
@@ -103,7 +103,7 @@ cleat_status attributes_integer(std::uint64_t subject, std::uint32_t attribute, 
     const Exchange* const x = exchange_of(subject, status);
     return x == nullptr ? status : exchange_integer(*x, attribute, value);
   }
-  const Http1Server* const connection = connection_of(subject, status);
+  const Connection* const connection = connection_of(subject, status);
   if (connection == nullptr) return status;
   switch (attribute) {
     case CLEAT_ATTR_START_UNIX_US: return answer(connection->accepted_unix_us(), value);

@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/hooks/host_fields.hpp"
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/structs.hpp"
@@ -49,7 +49,7 @@ Exchange* exchange_elsewhere(Worker* worker, cleat_exchange handle, cleat_status
   return nullptr;
 }
 
-Http1Server* connection_of(cleat_conn handle, cleat_status& status) {
+Connection* connection_of(cleat_conn handle, cleat_status& status) {
   Worker* const worker = Worker::current();
   if (worker == nullptr) {
     status = fail_call(CLEAT_WRONG_THREAD, "this is not a worker's thread");
@@ -57,7 +57,7 @@ Http1Server* connection_of(cleat_conn handle, cleat_status& status) {
     status = fail_call(CLEAT_INVALID, "the handle is not a connection's");
   } else if (handle_worker(handle) != worker->index) {
     status = of_another_worker(handle);
-  } else if (Http1Server* const connection = worker->find_connection(handle)) {
+  } else if (Connection* const connection = worker->find_connection(handle)) {
     return connection;
   } else {
     status = fail_call(CLEAT_STALE, "the connection is closed");

@@ -25,7 +25,7 @@ inline Exchange* exchange_of(cleat_exchange handle, cleat_status& status) {
 }
 
 // The same for connections.
-Http1Server* connection_of(cleat_conn handle, cleat_status& status);
+Connection* connection_of(cleat_conn handle, cleat_status& status);
 
 // The answer to a handle that names another worker: CLEAT_STALE if there is no such worker, so that nobody ever gave it.
 cleat_status of_another_worker(std::uint64_t handle);

@@ -1,5 +1,5 @@
 // Suspending a hook and resuming it, from any thread, exactly once: tickets.hpp decides who was first.
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/tickets.hpp"
@@ -36,7 +36,7 @@ cleat_status suspend_exchange(Exchange& x, cleat_ticket& ticket) {
   return CLEAT_OK;
 }
 
-cleat_status suspend_connection(Worker& worker, Http1Server& connection, cleat_conn handle, cleat_ticket& ticket) {
+cleat_status suspend_connection(Worker& worker, Connection& connection, cleat_conn handle, cleat_ticket& ticket) {
   const std::uint32_t number = next_number(worker);
   const std::uint32_t slot = handle_slot(handle);
   const Hook hook = worker.stamp.hook;
@@ -60,7 +60,7 @@ struct Delivery {
     Worker* const worker = Worker::current();
     if (worker == nullptr) return;
     if (lane() == tickets::kConnectionLane) {
-      if (Http1Server* const connection = worker->find_connection(handle)) connection->resume(number, verdict());
+      if (Connection* const connection = worker->find_connection(handle)) connection->resume(number, verdict());
     } else if (Exchange* const x = worker->find_exchange(handle)) {
       x->resume(static_cast<Lane>(lane()), number, verdict());
     }
@@ -78,10 +78,10 @@ void defer(Worker& worker, Exchange& x, const Delivery& delivery) {
       &x, std::uint64_t{delivery.lane_and_verdict} << 32 | delivery.number);
 }
 
-void defer(Worker& worker, Http1Server& connection, const Delivery& delivery) {
+void defer(Worker& worker, Connection& connection, const Delivery& delivery) {
   worker.reactor.defer(
       [](void* owner, std::uint64_t argument) {
-        static_cast<Http1Server*>(owner)->resume(static_cast<std::uint32_t>(argument), static_cast<std::uint32_t>(argument >> 34));
+        static_cast<Connection*>(owner)->resume(static_cast<std::uint32_t>(argument), static_cast<std::uint32_t>(argument >> 34));
       },
       &connection, std::uint64_t{delivery.lane_and_verdict} << 32 | delivery.number);
 }
@@ -89,7 +89,7 @@ void defer(Worker& worker, Http1Server& connection, const Delivery& delivery) {
 // False if what it was for is gone.
 bool deliver_here(Worker& worker, const Delivery& delivery) {
   if (delivery.lane() == tickets::kConnectionLane) {
-    Http1Server* const connection = worker.find_connection(delivery.handle);
+    Connection* const connection = worker.find_connection(delivery.handle);
     if (connection != nullptr) defer(worker, *connection, delivery);
     return connection != nullptr;
   }
@@ -106,7 +106,7 @@ cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket) {
   if (ticket == nullptr) return fail_call(CLEAT_INVALID, "suspend: the output is NULL");
   cleat_status status;
   if (handle_kind(subject) == HandleKind::kConnection) {
-    Http1Server* const connection = connection_of(subject, status);
+    Connection* const connection = connection_of(subject, status);
     return connection == nullptr ? status : suspend_connection(*Worker::current(), *connection, subject, *ticket);
   }
   Exchange* const x = exchange_of(subject, status);

@@ -1,5 +1,5 @@
 // cleat.timer/1 over the worker's PluginTimers.
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
@@ -22,7 +22,7 @@ cleat_status find_owner(Worker& worker, cleat_instance self, std::uint64_t handl
     if (x->stage == Stage::kDone) return fail_call(CLEAT_WRONG_PHASE, "timer arm: the exchange is over");
     owner = worker.plugin_timers->owner(*x);
   } else if (handle_kind(handle) == HandleKind::kConnection) {
-    Http1Server* const connection = connection_of(handle, status);
+    Connection* const connection = connection_of(handle, status);
     if (connection == nullptr) return status;
     if (worker.stamp.hook == Hook::kConnectionEnd) return fail_call(CLEAT_WRONG_PHASE, "timer arm: the connection is over");
     owner = worker.plugin_timers->owner(*connection, handle);

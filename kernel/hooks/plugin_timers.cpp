@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
 
@@ -16,7 +16,7 @@ std::uint64_t deadline_ms(std::uint64_t delay_ms) { return (monotonic_us() + 999
 
 PluginTimers::Owner PluginTimers::owner(Exchange& x) { return {x.handle(), &x.timer_list, &x.timers, Exchange::kTimersMax}; }
 
-PluginTimers::Owner PluginTimers::owner(Http1Server& connection, cleat_conn handle) {
+PluginTimers::Owner PluginTimers::owner(Connection& connection, cleat_conn handle) {
   return {handle, &connection.timer_list, &connection.timers, Exchange::kTimersMax};
 }
 
@@ -91,7 +91,7 @@ void PluginTimers::cancel_list(std::uint32_t& list) {
 }
 
 void PluginTimers::cancel_all(Exchange& x) { cancel_list(x.timer_list); }
-void PluginTimers::cancel_all(Http1Server& connection) { cancel_list(connection.timer_list); }
+void PluginTimers::cancel_all(Connection& connection) { cancel_list(connection.timer_list); }
 
 void PluginTimers::cancel_all(cleat_instance instance) {
   for (Entry& entry : entries_) {

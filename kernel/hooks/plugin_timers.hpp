@@ -16,7 +16,7 @@
 namespace cleat {
 
 class Exchange;
-class Http1Server;
+class Connection;
 class Worker;
 
 class PluginTimers {
@@ -39,7 +39,7 @@ class PluginTimers {
     std::uint32_t most;
   };
   Owner owner(Exchange& x);
-  Owner owner(Http1Server& connection, cleat_conn handle);
+  Owner owner(Connection& connection, cleat_conn handle);
   Owner owner(cleat_instance instance);
 
   // 0 when the owner or the worker has too many.
@@ -48,7 +48,7 @@ class PluginTimers {
   bool cancel(cleat_timer timer);
 
   void cancel_all(Exchange& x);                 // after its on_end
-  void cancel_all(Http1Server& connection);     // after its on_connection_end
+  void cancel_all(Connection& connection);     // after its on_connection_end
   // At the instance's worker_stop: neither timers nor posts call into it on this worker any more. For every instance, also for one that
   // has no worker_stop.
   void cancel_all(cleat_instance instance);

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <ctime>
 
-#include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/http/write.hpp"
 #include "kernel/route/path.hpp"
@@ -72,7 +72,7 @@ bool forward_fields(Exchange& x) {
     case config::ForwardPolicy::For::kOff: fields.remove("X-Forwarded-For"); break;
     case config::ForwardPolicy::For::kKeep: break;
     case config::ForwardPolicy::For::kSet:
-      fits = set_field(x, "X-Forwarded-For", Name::kXForwardedFor, x.server->peer_ip());
+      fits = set_field(x, "X-Forwarded-For", Name::kXForwardedFor, x.server->connection().peer_ip());
       break;
     case config::ForwardPolicy::For::kAppend: {
       std::string_view list;
@@ -80,7 +80,7 @@ bool forward_fields(Exchange& x) {
         if (field.known != Name::kXForwardedFor || field.hop) continue;
         list = list.empty() ? field.value : join<3>(x.arena, {list, ", ", field.value});
       }
-      list = list.empty() ? x.server->peer_ip() : join<3>(x.arena, {list, ", ", x.server->peer_ip()});
+      list = list.empty() ? x.server->connection().peer_ip() : join<3>(x.arena, {list, ", ", x.server->connection().peer_ip()});
       fits = set_field(x, "X-Forwarded-For", Name::kXForwardedFor, list);
       break;
     }

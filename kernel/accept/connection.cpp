@@ -1,0 +1,206 @@
+#include "kernel/accept/connection.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "kernel/accept/acceptor.hpp"
+#include "kernel/accept/http1_server.hpp"
+#include "kernel/hooks/connection_hooks.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat {
+namespace {
+
+std::atomic<std::uint64_t> next_connection_id{1};
+constexpr std::uint32_t kFail = 3;  // CLEAT_FAIL
+
+}  // namespace
+
+Connection::Connection(Worker& worker, Acceptor& acceptor, Socket socket, const Address& peer)
+    : transport(worker, std::move(socket)), deadline(worker.reactor.wheel(), &Connection::on_deadline, this), worker_(worker),
+      acceptor_(acceptor), listener_(&acceptor.listener()), home_(worker.current_generation.get()), peer_(peer),
+      id_(next_connection_id.fetch_add(1, std::memory_order_relaxed)), accepted_unix_us_(unix_us()) {
+  ++home_->users;
+  next = worker_.connections;
+  if (next != nullptr) next->before = this;
+  worker_.connections = this;
+  ++worker_.connection_count;
+  metrics::add(listener_->metrics.connections, 1);
+  metrics::add(listener_->metrics.active, 1);
+}
+
+Connection::~Connection() { worker_.leave(*home_); }
+
+std::uint64_t Connection::handle() {
+  if (handle_ == 0) handle_ = worker_.name_connection(this);
+  return handle_;
+}
+
+std::string_view Connection::peer_text() {
+  if (peer_text_.empty()) peer_text_ = peer_.text();
+  return peer_text_;
+}
+
+std::string_view Connection::peer_ip() {
+  std::string_view text = peer_text();
+  text = text.substr(0, text.rfind(':'));
+  if (!text.empty() && text.front() == '[') text = text.substr(1, text.size() - 2);
+  return text;
+}
+
+std::string_view Connection::local_text() {
+  if (local_text_.empty()) local_text_ = local_address(transport.fd()).text();
+  return local_text_;
+}
+
+// --- opening ---
+
+void Connection::start() {
+  if (!run_connection_hooks()) return;
+  protocol_ = std::make_unique<Http1Server>(*this);
+  protocol_->start();
+  if (!closed_ && !worker_.reactor.add(transport.fd(), *this)) close();
+}
+
+bool Connection::run_connection_hooks() {
+  const auto& positions = listener_->chain.of(hooks::Hook::kConnection);
+  while (hook_cursor_ < positions.size()) {
+    const std::uint8_t position = positions[hook_cursor_];
+    hooks::Instance& instance = *listener_->chain.instances[position];
+    ended_hooks_ |= std::uint64_t{1} << position;
+    ticket_ = 0;
+    const hooks::ConnectionAnswer answer = hooks::call_on_connection(worker_, instance, handle(), position);
+    if (answer == hooks::ConnectionAnswer::kSuspend && ticket_ != 0) {
+      const auto bound = static_cast<std::uint64_t>(listener_->config->timeouts.suspend.count());
+      if (bound != 0) deadline.set(worker_.reactor.now_ms() + bound);
+      return false;
+    }
+    if (answer == hooks::ConnectionAnswer::kClose || (answer == hooks::ConnectionAnswer::kSuspend && !instance.fail_open)) {
+      close();
+      return false;
+    }
+    ++hook_cursor_;
+  }
+  return true;
+}
+
+bool Connection::suspend(std::uint32_t number) {
+  if (protocol_ != nullptr || closed_) return false;
+  ticket_ = number;
+  return true;
+}
+
+void Connection::resume(std::uint32_t number, std::uint32_t verdict) {
+  if (protocol_ != nullptr || closed_ || ticket_ == 0 || ticket_ != number) return;
+  ticket_ = 0;
+  deadline.clear();
+  const auto& positions = listener_->chain.of(hooks::Hook::kConnection);
+  const hooks::Instance& instance = *listener_->chain.instances[positions[hook_cursor_]];
+  if (!hooks::connection_goes_on(verdict, instance.fail_open)) {
+    close();
+    return;
+  }
+  ++hook_cursor_;
+  start();
+}
+
+// --- events ---
+
+void Connection::on_io(std::uint32_t events) {
+  if (!closed_) protocol_->on_io(events);
+}
+
+void Connection::on_deadline(void* self) {
+  auto& connection = *static_cast<Connection*>(self);
+  if (connection.closed_) return;
+  if (connection.protocol_ != nullptr) return connection.protocol_->on_deadline();
+  hooks::drop_connection_ticket(connection.worker_, connection.handle_);
+  connection.resume(connection.ticket_, kFail);
+}
+
+void Connection::drain() {
+  if (protocol_ != nullptr && !closed_) protocol_->drain();
+}
+
+void Connection::cut(bool reset) {
+  if (closed_) return;
+  if (reset) reset_on_close(transport.fd());
+  if (protocol_ != nullptr) {
+    protocol_->cut(reset);
+  } else {
+    close();
+  }
+}
+
+// --- generations ---
+
+// The same listener in the worker's current generation, if the connection may go on there: every on_connection hook of its chain has seen
+// the connection, and every plugin that has seen it is still there to see its end.
+const Listener* Connection::listener_to_follow(std::uint64_t& ended_hooks) const {
+  if (!acceptor_.listening()) return nullptr;
+  const Listener& there = acceptor_.listener();
+  const auto& instances = there.chain.instances;
+  ended_hooks = 0;
+  for (std::size_t i = 0; i < listener_->chain.instances.size(); ++i) {
+    if ((ended_hooks_ >> i & 1) == 0) continue;
+    const auto at = std::find(instances.begin(), instances.end(), listener_->chain.instances[i]);
+    if (at == instances.end()) return nullptr;
+    ended_hooks |= std::uint64_t{1} << (at - instances.begin());
+  }
+  for (const std::uint8_t position : there.chain.of(hooks::Hook::kConnection)) {
+    if ((ended_hooks >> position & 1) == 0) return nullptr;
+  }
+  return &there;
+}
+
+void Connection::follow_generation() {
+  if (home_ == worker_.current_generation.get()) return;
+  std::uint64_t ended_hooks = 0;
+  const Listener* const there = listener_to_follow(ended_hooks);
+  if (there == nullptr) return;  // one more exchange where it is, and the end
+  WorkerGeneration& old = *std::exchange(home_, worker_.current_generation.get());
+  ++home_->users;
+  listener_ = there;
+  ended_hooks_ = ended_hooks;
+  worker_.leave(old);
+}
+
+void Connection::generation_changed() {
+  if (protocol_ != nullptr && protocol_->between_exchanges()) follow_generation();
+}
+
+bool Connection::may_go_on() const {
+  if (worker_.draining) return false;
+  std::uint64_t ended_hooks = 0;
+  return home_ == worker_.current_generation.get() || listener_to_follow(ended_hooks) != nullptr;
+}
+
+// --- the end ---
+
+void Connection::call_end_hooks() {
+  const Chain& chain = listener_->chain;
+  for (const std::uint8_t position : chain.of(hooks::Hook::kConnectionEnd)) {
+    if ((ended_hooks_ >> position & 1) == 0 && chain.instances[position]->table.on_connection != nullptr) continue;
+    hooks::call_on_connection_end(worker_, *chain.instances[position], handle_, position);
+  }
+}
+
+void Connection::close() {
+  if (closed_) return;
+  closed_ = true;
+  deadline.clear();
+  transport.close();
+  if (handle_ != 0) {
+    call_end_hooks();
+    hooks::drop_connection_ticket(worker_, handle_);
+    hooks::cancel_connection_timers(worker_, *this);
+    worker_.forget_connection(handle_);
+    handle_ = 0;
+  }
+  metrics::add(listener_->metrics.active, -1);
+  acceptor_.connection_closed();
+  worker_.connection_closed(*this);
+}
+
+}  // namespace cleat

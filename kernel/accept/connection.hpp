@@ -1,0 +1,83 @@
+// Connection: one downstream connection, whatever is spoken on it: its transport, its place in the worker and in a generation, and what
+// plugins see of it. First its on_connection hooks are asked; then its protocol reads and writes. One worker; it ends by `close`,
+// and the worker destroys it when the turn is over.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kernel/accept/protocol.hpp"
+#include "kernel/base/reactor.hpp"
+#include "kernel/base/socket.hpp"
+#include "kernel/base/timer_wheel.hpp"
+#include "kernel/generation.hpp"
+#include "kernel/transport.hpp"
+
+namespace cleat {
+
+class Acceptor;
+class Worker;
+struct WorkerGeneration;
+
+class Connection final : public IoHandler {
+ public:
+  Connection(Worker& worker, Acceptor& acceptor, Socket socket, const Address& peer);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+  void start();
+  void on_io(std::uint32_t events) override;
+
+  // --- for its protocol ---
+  Transport transport;
+  Deadline deadline;
+  void close();                            // at once; the protocol is called no more
+  bool closed() const { return closed_; }
+  bool may_go_on() const;                  // with another exchange: the worker does not drain, and there is a generation for it
+  void follow_generation();                // between two exchanges
+  std::uint64_t count_request() { return ++requests_; }
+
+  // --- for attributes, hooks, the worker ---
+  Worker& worker() const { return worker_; }
+  const Listener& listener() const { return *listener_; }
+  WorkerGeneration& home() const { return *home_; }
+  std::string_view peer_text();            // ip:port
+  std::string_view peer_ip();
+  std::string_view local_text();
+  std::uint64_t id() const { return id_; }
+  std::uint64_t requests() const { return requests_; }
+  std::uint64_t accepted_unix_us() const { return accepted_unix_us_; }
+  std::uint64_t handle();                  // cleat_conn; named at the first call
+  bool suspend(std::uint32_t number);      // in on_connection
+  void resume(std::uint32_t number, std::uint32_t verdict);
+  void drain();
+  void cut(bool reset);
+  void generation_changed();               // the worker has another one: go there, now or before the next exchange
+
+  Connection* next = nullptr;              // the worker's list
+  Connection* before = nullptr;
+  std::uint32_t timers = 0, timer_list = 0;
+
+ private:
+  bool run_connection_hooks();
+  void call_end_hooks();
+  const Listener* listener_to_follow(std::uint64_t& ended_hooks) const;
+  static void on_deadline(void* self);
+
+  Worker& worker_;
+  Acceptor& acceptor_;
+  const Listener* listener_;
+  WorkerGeneration* home_;
+  const Address peer_;
+  std::string peer_text_, local_text_;
+  std::unique_ptr<Protocol> protocol_;     // nullptr until the hooks have let it in
+  bool closed_ = false;
+  std::uint64_t id_, requests_ = 0, accepted_unix_us_, handle_ = 0;
+  std::uint32_t ticket_ = 0;
+  std::uint8_t hook_cursor_ = 0;
+  std::uint64_t ended_hooks_ = 0;          // positions whose on_connection was called
+};
+
+}  // namespace cleat
