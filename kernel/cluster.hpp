@@ -3,6 +3,8 @@
 // each immutable; a new set is taken over by a worker when it next makes an attempt, without a task and without a lock on that path.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -66,6 +68,22 @@ struct EndpointSet {
   EndpointSet(const EndpointSet&) = delete;
   EndpointSet& operator=(const EndpointSet&) = delete;
   ~EndpointSet();                    // [control] where there is a balancer's state
+};
+
+// Endpoints that another attempt should leave out. They are compared, never followed.
+class TriedEndpoints {
+ public:
+  static constexpr std::size_t kMax = 8;  // beyond it the oldest is forgotten
+  void add(const Endpoint& one) { all_[count_++ % kMax] = &one; }
+  bool has(const Endpoint& one) const { return count_ != 0 && std::find(all_.begin(), all_.end(), &one) != all_.end(); }
+  void clear() {
+    all_ = {};
+    count_ = 0;
+  }
+
+ private:
+  std::array<const Endpoint*, kMax> all_{};
+  std::uint32_t count_ = 0;
 };
 
 using EndpointSets = Slots<EndpointSet, 20>;

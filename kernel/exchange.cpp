@@ -334,14 +334,7 @@ Flow Exchange::choose_route() {
   route = &listener->routes[position];
   route_position = position;
   request_deadline_ms_ = route->timeout_ms == 0 ? 0 : start_us / 1000 + route->timeout_ms;
-  if (!route->targets.empty()) {
-    std::size_t i = 0;
-    if (route->targets.size() > 1) {
-      const auto turn = static_cast<std::uint32_t>(worker.random() % route->targets.back().until);
-      while (turn >= route->targets[i].until) ++i;
-    }
-    cluster = route->targets[i].cluster;
-  }
+  if (Cluster* const target = route->target(worker); target != nullptr) cluster = target;
   if (stage != Stage::kRoute) enter(Stage::kRoute);
   return Flow::kJump;
 }
@@ -464,8 +457,7 @@ void Exchange::reset_life() {
   handler_out.clear();
   handler_bytes = 0;
   handler_length = UINT64_MAX;
-  tried = {};
-  tried_count = 0;
+  tried.clear();
   end_how = 0;
   cursor_ = 0;
   woken_ = again_ = false;

@@ -10,7 +10,6 @@
 // runs at a time; what a host call asks for takes effect after the hook that asked has returned.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>
@@ -165,12 +164,7 @@ class Exchange {
   std::uint64_t handler_bytes = 0;                             // of the body, written so far
   std::uint64_t handler_length = UINT64_MAX;                   // what Content-Length promised
 
-  static constexpr std::size_t kTriedMax = 8;
-  std::array<const Endpoint*, kTriedMax> tried{};              // that a retry wants to leave out; compared, never followed
-  std::uint32_t tried_count = 0;                               // beyond kTriedMax the oldest is overwritten
-  bool has_tried(const Endpoint& one) const {
-    return tried_count != 0 && std::find(tried.begin(), tried.end(), &one) != tried.end();
-  }
+  TriedEndpoints tried;                                        // that a retry wants to leave out
   std::uint32_t end_how = 0;                                   // of the latest attempt, CLEAT_END_*
   bool can_retry() const;
   bool attempt_unsent() const;                                 // no byte of this attempt reached an endpoint

@@ -62,7 +62,7 @@ Flow Exchange::start_attempt() {
   leave_endpoints();
   endpoints = &pool().enter_set();
   std::uint32_t index = endpoints->set->balancer != nullptr ? hooks::call_pick(*this) : upstream::Pool::kNoEndpoint;
-  if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(*this);
+  if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(tried);
   if (index == upstream::Pool::kNoEndpoint) {
     end_attempt_as(hooks::kEndNoEndpoint);
     return Flow::kJump;
@@ -319,7 +319,7 @@ Flow Exchange::end_attempt() {
   if (retry_asked) {
     retry_asked = false;
     if (can_retry()) {
-      if (retry_other && endpoint != nullptr) tried[tried_count++ % kTriedMax] = endpoint;
+      if (retry_other && endpoint != nullptr) tried.add(*endpoint);
       retry_other = false;
       drop_client();
       response = {};

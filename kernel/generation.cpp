@@ -7,6 +7,7 @@
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
 #include "kernel/kernel_metrics.hpp"
+#include "kernel/worker.hpp"
 
 namespace cleat {
 namespace {
@@ -149,6 +150,14 @@ void make_listener(Generation& generation, const config::Listener& from, const G
 }
 
 }  // namespace
+
+Cluster* Route::target(Worker& worker) const {
+  if (targets.size() < 2) return targets.empty() ? nullptr : targets[0].cluster;
+  const auto turn = static_cast<std::uint32_t>(worker.random() % targets.back().until);
+  std::size_t i = 0;
+  while (turn >= targets[i].until) ++i;
+  return targets[i].cluster;
+}
 
 metrics::SeriesId Listener::bite(std::string_view limit) const { return kernel_metrics::limit_hits(config->name, limit); }
 

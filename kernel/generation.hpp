@@ -22,6 +22,8 @@
 
 namespace cleat {
 
+class Worker;
+
 inline constexpr std::size_t kChainMax = 62;  // instances of a listener; one bit each in an exchange's masks, one more for a handler
 
 // A listener's plugins, outermost first, and for each hook the positions that have it, in calling order.
@@ -38,6 +40,7 @@ struct Route {
     std::uint32_t until;  // cumulated weight
   };
   std::vector<Target> targets;
+  Cluster* target(Worker& worker) const;    // nullptr if there is none
   RouteMetrics metrics;
   hooks::Instance* handler = nullptr;
   std::uint32_t handler_position = 0;       // in the chain, or the chain's size

@@ -132,6 +132,8 @@ struct ForwardPolicy {               // forward: {...}: the fields that proxies 
 };
 
 struct Listener {
+  enum class Protocol : std::uint8_t { kHttp1, kTcp } protocol = Protocol::kHttp1;  // kTcp: `cluster` or `clusters` of its own, kept as
+                                                                                    // its one route; no HTTP, no exchanges
   std::string name;
   std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
   std::vector<std::string> chain;    // instance names, outermost first

@@ -78,6 +78,15 @@ void check_route_plugins(const Listener& listener, Reading& reading) {
   }
 }
 
+void refuse_http_keys(const Node& node, Reading& reading) {
+  for (const char* key : {"routes", "route_table", "path", "forward"}) {
+    const Node* value = child(node, key);
+    if (value == nullptr) continue;
+    value->ask_all();
+    reading.diagnostics.error(*value, "has no meaning for a listener whose protocol is tcp");
+  }
+}
+
 Listener read_listener(const Node& node, Reading& reading) {
   Listener listener;
   listener.node = &node;
@@ -88,7 +97,8 @@ Listener read_listener(const Node& node, Reading& reading) {
   if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
   if (const Node* part = child(node, "path")) read_path_policy(*part, reading, listener.path);
   if (const Node* part = child(node, "forward")) read_forward(*part, reading, listener.forward);
-  if (const Node* protocol = child(node, "protocol")) word_index(*protocol, {"http1"}, reading);
+  optional_word<Listener::Protocol>(node, "protocol", reading, {{"http1", Listener::Protocol::kHttp1}, {"tcp", Listener::Protocol::kTcp}},
+                                    listener.protocol);
 
   std::vector<Reference> links;
   for (const Node* item : items(node, "chain", reading)) {
@@ -103,6 +113,11 @@ Listener read_listener(const Node& node, Reading& reading) {
   std::vector<Reference>& instances = reading.references.instances;
   instances.insert(instances.end(), links.begin(), links.end());
 
+  if (listener.protocol == Listener::Protocol::kTcp) {
+    refuse_http_keys(node, reading);
+    listener.routes.push_back(read_tcp_route(node, listener.name, reading));
+    return listener;
+  }
   listener.routes = read_routes(node, listener.name, listener.path, "in this listener, a route named", reading);
   check_route_plugins(listener, reading);
   const Node* table = child(node, "route_table");

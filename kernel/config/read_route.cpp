@@ -31,14 +31,15 @@ void read_clusters(const Node& node, Reading& reading, Route& route) {
   if (weight == 0) reading.diagnostics.error(node, "needs a cluster with a weight above 0");
 }
 
-void read_target(const Node& node, Reading& reading, Route& route) {
+// Exactly one of the keys, which `list` names.
+void read_target(const Node& node, const std::vector<std::string_view>& keys, const std::string& list, Reading& reading, Route& route) {
   int given = 0;
-  for (const std::string_view key : {"cluster", "clusters", "handler", "redirect", "reply"}) {
+  for (const std::string_view key : keys) {
     const Node* value = child(node, key);
     if (value == nullptr) continue;
     if (++given > 1) {
       value->ask_all();
-      reading.diagnostics.error(*value, "only one of cluster, clusters, handler, redirect and reply");
+      reading.diagnostics.error(*value, "only one of " + list);
     } else if (key == "cluster") {
       std::string name;
       if (!read_name(*value, reading, name)) continue;
@@ -54,7 +55,7 @@ void read_target(const Node& node, Reading& reading, Route& route) {
       route.reply = read_reply(*value, reading);
     }
   }
-  if (given == 0) reading.diagnostics.error(node, "needs one of cluster, clusters, handler, redirect and reply");
+  if (given == 0) reading.diagnostics.error(node, "needs one of " + list);
 }
 
 bool read_path_text(const Node& node, Reading& reading, std::string& value) {
@@ -101,7 +102,7 @@ Route read_route(const Node& node, std::string name_if_none, const PathPolicy& p
   if (!expect_map(node, reading)) return route;
   if (const Node* name = child(node, "name")) read_name(*name, reading, route.name);
   if (const Node* match = child(node, "match")) route.match = read_match(*match, policy, reading);
-  read_target(node, reading, route);
+  read_target(node, {"cluster", "clusters", "handler", "redirect", "reply"}, "cluster, clusters, handler, redirect and reply", reading, route);
   read_rewrites(node, reading, route);
   Milliseconds timeout{};
   if (optional(node, "timeout", reading, timeout)) route.timeout = timeout;
@@ -188,6 +189,14 @@ DirectReply read_reply(const Node& node, Reading& reading) {
     reply.headers.push_back(std::move(header));
   }
   return reply;
+}
+
+Route read_tcp_route(const Node& listener, const std::string& name, Reading& reading) {
+  Route route;
+  route.node = &listener;
+  route.name = name;
+  read_target(listener, {"cluster", "clusters"}, "cluster and clusters", reading, route);
+  return route;
 }
 
 }  // namespace cleat::config

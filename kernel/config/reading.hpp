@@ -32,6 +32,7 @@ RouteTable read_route_table(const Node& node, Reading& reading);
 Secret read_secret(const Node& node, Reading& reading);
 // The `routes` of a listener or a table called `owner`.
 std::vector<Route> read_routes(const Node& map, const std::string& owner, const PathPolicy& policy, std::string_view what, Reading& reading);
+Route read_tcp_route(const Node& listener, const std::string& name, Reading& reading);  // its `cluster` or `clusters`
 Match read_match(const Node& node, const PathPolicy& policy, Reading& reading);
 Cluster read_cluster(const Node& node, Reading& reading);
 Redirect read_redirect(const Node& node, Reading& reading);

@@ -51,7 +51,7 @@ cleat_status balancer_tried(cleat_exchange handle, std::uint64_t index, std::uin
   if (x->endpoints == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange makes no attempt");
   const auto& members = x->endpoints->set->members;
   if (index >= members.size()) return no_endpoint();
-  *tried = x->has_tried(*members[index].endpoint) ? 1 : 0;
+  *tried = x->tried.has(*members[index].endpoint) ? 1 : 0;
   return CLEAT_OK;
 }
 

@@ -57,7 +57,7 @@ void Pool::take_set() {
   }
 }
 
-std::uint32_t Pool::next_endpoint(const Exchange& exchange) {
+std::uint32_t Pool::next_endpoint(const TriedEndpoints& tried) {
   const EndpointSet& set = *sets_.back().set;
   const auto count = static_cast<std::uint32_t>(set.members.size());
   std::uint32_t second_best = kNoEndpoint;  // healthy, but tried before
@@ -74,7 +74,7 @@ std::uint32_t Pool::next_endpoint(const Exchange& exchange) {
     }
     const Endpoint& endpoint = *set.members[i].endpoint;
     if (!endpoint.healthy.load(std::memory_order_relaxed)) continue;
-    if (exchange.has_tried(endpoint)) {
+    if (tried.has(endpoint)) {
       if (second_best == kNoEndpoint) second_best = i;
       continue;
     }

@@ -35,8 +35,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void leave_set(SetInUse& set);
 
   static constexpr std::uint32_t kNoEndpoint = UINT32_MAX;
-  // Weighted round robin over healthy endpoints of the current set, leaving out what the exchange has tried while others are healthy.
-  std::uint32_t next_endpoint(const Exchange& exchange);
+  // Weighted round robin over healthy endpoints of the current set, leaving out what was tried while others are healthy.
+  std::uint32_t next_endpoint(const TriedEndpoints& tried);
 
   enum class Acquired : std::uint8_t { kNow, kLater, kRefused };
   // kNow: the client serves the exchange. kLater: attempt_connected or attempt_failed will be called. kRefused: over the bounds.
