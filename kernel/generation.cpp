@@ -65,6 +65,11 @@ bool make_chain(const Generation& generation, const config::Listener& from, Chai
       diagnostics.error(*from.node, "chain: there is no plugin \"" + name + "\"");
       return false;
     }
+    const cleat_plugin& table = instance->table;
+    const bool sees_connections = table.on_connection != nullptr || table.on_connection_end != nullptr || table.on_tls != nullptr;
+    if (from.protocol == config::Listener::Protocol::kTcp && !sees_connections) {
+      diagnostics.error(*from.node, "chain: plugin \"" + name + "\" has no hook of connections, and a tcp listener has nothing else");
+    }
     chain.instances.push_back(instance);
   }
   for (const ChainHook& one : kChainHooks) {

@@ -6,6 +6,7 @@
 
 #include "kernel/accept/acceptor.hpp"
 #include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/tcp_proxy.hpp"
 #include "kernel/hooks/connection_hooks.hpp"
 #include "kernel/worker.hpp"
 
@@ -58,7 +59,11 @@ std::string_view Connection::local_text() {
 
 void Connection::start() {
   if (!run_connection_hooks()) return;
-  protocol_ = std::make_unique<Http1Server>(*this);
+  if (listener_->config->protocol == config::Listener::Protocol::kTcp) {
+    protocol_ = std::make_unique<TcpProxy>(*this);
+  } else {
+    protocol_ = std::make_unique<Http1Server>(*this);
+  }
   protocol_->start();
   if (!closed_ && !worker_.reactor.add(transport.fd(), *this)) close();
 }

@@ -85,6 +85,19 @@ std::uint32_t Pool::next_endpoint(const TriedEndpoints& tried) {
 
 // --- connections ---
 
+bool Pool::full() const { return clients_.size() + others_ >= cluster_->config.connections_max; }
+
+bool Pool::admit_other() {
+  if (full() && idle_first_ != nullptr) idle_first_->close();
+  if (full()) {
+    metrics::add(cluster_->metrics.overflows, 1);
+    return false;
+  }
+  ++others_;
+  metrics::add(cluster_->metrics.connections, 1);
+  return true;
+}
+
 Pool::Acquired Pool::acquire(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
   auto& idle = idle_of(*endpoint);
   while (!fresh && !idle.empty()) {
@@ -98,8 +111,8 @@ Pool::Acquired Pool::acquire(Exchange& exchange, const std::shared_ptr<Endpoint>
     return Acquired::kNow;
   }
   // Full, but with idle connections to other endpoints: one of them makes room.
-  if (clients_.size() >= cluster_->config.connections_max && idle_first_ != nullptr) idle_first_->close();
-  if (clients_.size() < cluster_->config.connections_max) {
+  if (full() && idle_first_ != nullptr) idle_first_->close();
+  if (!full()) {
     if (connect(exchange, endpoint)) return Acquired::kLater;
     return Acquired::kRefused;
   }
@@ -149,7 +162,7 @@ void Pool::serve_waiting_later(void* self, std::uint64_t) { static_cast<Pool*>(s
 void Pool::serve_waiting() {
   while (!waiting_.empty()) {
     const Waiting next = waiting_.front();
-    if (clients_.size() >= cluster_->config.connections_max && idle_first_ == nullptr) return;
+    if (full() && idle_first_ == nullptr) return;
     waiting_.pop_front();
     switch (acquire(*next.exchange, next.endpoint, false)) {
       case Acquired::kNow: next.exchange->attempt_connected(*next.exchange->client); break;

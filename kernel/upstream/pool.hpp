@@ -48,6 +48,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void connect_failed(Client& client, std::uint32_t how);  // tells the exchange
   void close_idle();
 
+  // Connections to endpoints that are not the pool's own, within the same bound.
+  bool admit_other();
+  void other_closed() { --others_; }
+
   Worker& worker() { return worker_; }
   Cluster& cluster() { return *cluster_; }
 
@@ -62,6 +66,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::shared_ptr<Endpoint> endpoint;
   };
   void take_set();
+  bool full() const;
   bool connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint);
   std::vector<Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
   void add_idle(Client& client);
@@ -77,6 +82,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Client* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
   Client* idle_last_ = nullptr;
   std::uint32_t idle_count_ = 0;
+  std::uint32_t others_ = 0;
   std::deque<Waiting> waiting_;
   std::uint32_t next_ = 0;                        // equal weights
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;  // else: earliest deadline first

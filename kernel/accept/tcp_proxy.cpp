@@ -1,0 +1,167 @@
+#include "kernel/accept/tcp_proxy.hpp"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "kernel/hooks/exchange_hooks.hpp"
+#include "kernel/upstream/pool.hpp"
+#include "kernel/worker.hpp"
+
+namespace cleat {
+namespace {
+
+std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
+
+}  // namespace
+
+TcpProxy::Far::Far(TcpProxy& proxy_, Socket socket) : proxy(proxy_), transport(proxy_.worker_, std::move(socket)) { transport.set_blocked(); }
+
+TcpProxy::TcpProxy(Connection& connection) : connection_(connection), worker_(connection.worker()) {}
+
+TcpProxy::~TcpProxy() { leave_endpoint(); }
+
+void TcpProxy::start() {
+  const Listener& listener = connection_.listener();
+  cluster_ = listener.routes[0].target(worker_);
+  connect();
+}
+
+// --- to the endpoint ---
+
+void TcpProxy::connect() {
+  upstream::Pool& pool = *cluster_->pools[worker_.index];
+  metrics::add(cluster_->metrics.attempts, 1);
+  endpoints_ = &pool.enter_set();
+  const std::uint32_t index = pool.next_endpoint(tried_);
+  if (index == upstream::Pool::kNoEndpoint) return close();
+  if (!pool.admit_other()) return close();
+  endpoint_ = endpoints_->set->members[index].endpoint;
+  cluster_->count_in_flight(*endpoint_, worker_.index, 1);
+  int error = 0;
+  Socket socket = start_connect(endpoint_->address, error);
+  if (!socket.open()) return connect_failed(hooks::kEndConnectFailed);
+  far_ = std::make_shared<Far>(*this, std::move(socket));
+  if (!worker_.reactor.add(far_->transport.fd(), *far_)) return connect_failed(hooks::kEndConnectFailed);
+  const std::uint64_t bound = ms(cluster_->config.connect_timeout);
+  if (bound != 0) connection_.deadline.set(worker_.reactor.now_ms() + bound);
+}
+
+void TcpProxy::leave_endpoint() {
+  if (far_ != nullptr) {
+    far_->transport.close();
+    worker_.reactor.retire([gone = std::move(far_)] {});  // the loop may be about to call it
+  }
+  if (endpoint_ != nullptr) {
+    cluster_->count_in_flight(*endpoint_, worker_.index, static_cast<std::uint32_t>(-1));
+    cluster_->pools[worker_.index]->other_closed();
+    endpoint_ = nullptr;
+  }
+  if (endpoints_ != nullptr) cluster_->pools[worker_.index]->leave_set(*std::exchange(endpoints_, nullptr));
+}
+
+void TcpProxy::connect_failed(std::uint32_t how) {
+  metrics::add(cluster_->metrics.connect_failures, 1);
+  metrics::add(cluster_->metrics.outcomes[5 + how], 1);
+  tried_.add(*endpoint_);
+  leave_endpoint();
+  if (++attempts_ < kAttemptsMax) {
+    connect();
+  } else {
+    close();
+  }
+}
+
+void TcpProxy::connected() {
+  connected_ = true;
+  connection_.transport.assume_readable();
+  far_->transport.note_writable();
+  move_both();
+}
+
+// --- events ---
+
+void TcpProxy::on_deadline() {
+  if (!connected_) return connect_failed(hooks::kEndConnectTimeout);
+  metrics::add(connection_.listener().bite("tunnel_idle"), 1);
+  close();
+}
+
+void TcpProxy::on_io(std::uint32_t events) {
+  if (closed_) return;
+  Transport& near = connection_.transport;
+  if ((events & EPOLLERR) != 0) return cut(true);
+  near.note_readable(events);
+  if ((events & EPOLLOUT) != 0) near.note_writable();
+  if (connected_) move_both();
+}
+
+void TcpProxy::on_far_io(std::uint32_t events) {
+  if (closed_ || far_ == nullptr) return;
+  if (!connected_) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
+    if (socket_error(far_->transport.fd()) != 0) return connect_failed(hooks::kEndConnectFailed);
+    if ((events & EPOLLOUT) == 0) return;
+    far_->transport.note_readable(events);
+    return connected();
+  }
+  if ((events & EPOLLERR) != 0) return cut(true);
+  far_->transport.note_readable(events);
+  if ((events & EPOLLOUT) != 0) far_->transport.note_writable();
+  move_both();
+}
+
+// --- bytes ---
+
+// One direction, as far as it goes now. False: it broke.
+bool TcpProxy::move(Transport& from, Transport& to, bool& ended, metrics::SeriesId bytes) {
+  while (!ended && from.readable() && !to.blocked()) {
+    std::string_view data;
+    const Io io = from.read(data);
+    if (io.blocked) break;
+    if (io.failed != 0) return false;
+    if (io.closed) {
+      ended = true;
+      to.shut_when_sent();
+      break;
+    }
+    metrics::add(bytes, static_cast<std::int64_t>(io.size));
+    to.send(data);
+    to.flush();
+    if (to.broken()) return false;
+  }
+  return true;
+}
+
+void TcpProxy::move_both() {
+  Transport& near = connection_.transport;
+  const ListenerMetrics& counts = connection_.listener().metrics;
+  if (!move(near, far_->transport, near_ended_, counts.bytes_received) || !move(far_->transport, near, far_ended_, counts.bytes_sent)) return cut(true);
+  if (near_ended_ && far_ended_ && near.all_sent() && far_->transport.all_sent()) return close();
+  const std::uint64_t bound = ms(connection_.listener().config->timeouts.tunnel_idle);
+  if (bound != 0) {
+    connection_.deadline.set(worker_.reactor.now_ms() + bound);
+  } else {
+    connection_.deadline.clear();
+  }
+}
+
+// --- the end ---
+
+void TcpProxy::cut(bool reset) {
+  if (closed_) return;
+  if (reset) {
+    reset_on_close(connection_.transport.fd());
+    if (far_ != nullptr) reset_on_close(far_->transport.fd());
+  }
+  close();
+}
+
+void TcpProxy::close() {
+  if (closed_) return;
+  closed_ = true;
+  leave_endpoint();
+  connection_.close();
+}
+
+}  // namespace cleat
