@@ -25,7 +25,7 @@ static cleat_status create(const cleat_create *info, void **instance) {
   cleat_config node;
   cleat_str mark = {NULL, 0};
   if (config->get(info->config, to_str("mark"), &node) == CLEAT_OK) config->text(node, &mark);
-  memcpy(l->mark, mark.data, mark.size < sizeof l->mark ? mark.size : sizeof l->mark - 1);
+  if (mark.size != 0) memcpy(l->mark, mark.data, mark.size < sizeof l->mark ? mark.size : sizeof l->mark - 1);
   l->self = info->self;
   l->number = ++made;
   say(l, "create");

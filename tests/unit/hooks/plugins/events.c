@@ -24,12 +24,9 @@ static cleat_str str(const char *text) {
 }
 
 static cleat_status create(const cleat_create *info, void **out) {
-  struct instance *self = calloc(1, sizeof *self);
+  struct instance *self = NULL;
   uint64_t count = 0;
-  if (self == NULL) return CLEAT_FAILED;
-  self->self = last = info->self;
-  memcpy(self->name, info->name.data, info->name.size < sizeof self->name - 1 ? info->name.size : sizeof self->name - 1);
-  *out = self;
+  last = info->self;
   if (config->count(info->config, &count) != CLEAT_OK) return CLEAT_FAILED;
   for (uint64_t i = 0; i < count; ++i) {
     cleat_config item;
@@ -39,6 +36,11 @@ static cleat_status create(const cleat_create *info, void **out) {
     if (status == CLEAT_OK) status = events->subscribe(info->self, pattern);
     if (status != CLEAT_OK) return status;
   }
+  self = calloc(1, sizeof *self);
+  if (self == NULL) return CLEAT_FAILED;
+  self->self = info->self;
+  memcpy(self->name, info->name.data, info->name.size < sizeof self->name - 1 ? info->name.size : sizeof self->name - 1);
+  *out = self;
   return CLEAT_OK;
 }
 
