@@ -66,7 +66,7 @@ std::uint64_t Endpoint::in_flight() const {
 EndpointSet::~EndpointSet() {
   // The plugin's state goes first: what the plugin asks about its endpoints until then is answered.
   if (balancer_state != nullptr && balancer->balancer->set_destroy != nullptr) {
-    const hooks::CallOutcome outcome = hooks::call_plugin(nullptr, [this] {
+    const hooks::CallOutcome outcome = hooks::call_plugin(balancer.get(), Hook::kDestroy, [this] {
       balancer->balancer->set_destroy(balancer->self, balancer_state);
       return CLEAT_OK;
     });
@@ -153,8 +153,7 @@ void Cluster::make_balancer_state(EndpointSet& set, const config::Node* balancer
                .endpoint_stride = sizeof(cleat_endpoint)};
   hooks::ConfigCall call(balancer_config, &at, diagnostics);
   void* state = nullptr;
-  hooks::HookCounters& counters = balancer_->counters(static_cast<std::uint32_t>(balancer_->shards.size() - 1), Hook::kCreate);
-  const hooks::CallOutcome outcome = hooks::call_plugin(&counters, [&] {
+  const hooks::CallOutcome outcome = hooks::call_plugin(balancer_.get(), Hook::kCreate, [&] {
     return balancer_->balancer->set_create(balancer_->self, &set.shown, call.root(), &state);
   });
   if (outcome.ok()) {

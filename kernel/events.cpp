@@ -56,7 +56,7 @@ void count_drop() {
 void tell(hooks::Instance& instance, const Event& event) {
   const cleat_event told = {
       .size = sizeof(cleat_event), .kind = CLEAT_EVENT_NAMED, .name = hooks::to_str(event.name), .data = hooks::to_str(event.data)};
-  const hooks::CallOutcome outcome = hooks::call_plugin(&instance.shards.back()->hooks[static_cast<std::size_t>(hooks::Hook::kEvent)], [&] {
+  const hooks::CallOutcome outcome = hooks::call_plugin(&instance, hooks::Hook::kEvent, [&] {
     instance.table.on_event(instance.self, &told);
     return CLEAT_OK;
   });

@@ -18,7 +18,8 @@ Exchange::~Exchange() = default;
 
 // --- a life begins ---
 
-void Exchange::start_life(Downstream& server_, const Listener& listener_) {
+// Whom the exchange cannot go without and is out of service, or nullptr.
+const hooks::Instance* Exchange::start_life(Downstream& server_, const Listener& listener_) {
   server = &server_;
   listener = &listener_;
   home = &server_.connection().home();
@@ -28,10 +29,12 @@ void Exchange::start_life(Downstream& server_, const Listener& listener_) {
   touch();
   metrics::add(listener->metrics.requests, 1);
   metrics::add(listener->metrics.exchanges, 1);
+  const std::uint64_t missed = server_.connection().missed_hooks();
+  return hooks::any_quarantined() || missed != 0 ? hooks::leave_out_quarantined(*this, missed) : nullptr;
 }
 
 void Exchange::begin(Downstream& server_, const Listener& listener_, std::string_view received) {
-  start_life(server_, listener_);
+  const hooks::Instance* const missing = start_life(server_, listener_);
   request_known = true;
   request_head_bytes = received.size();
   original_target = request.target;
@@ -43,6 +46,8 @@ void Exchange::begin(Downstream& server_, const Listener& listener_, std::string
   if (error) {
     close_after_ = true;
     reply_locally(error.status, "bad_request", error.reason);
+  } else if (missing != nullptr) {
+    reply_locally(503, "plugin_quarantined", arena.copy(missing->name));
   } else {
     stage = Stage::kRequest;
   }

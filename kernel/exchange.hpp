@@ -172,7 +172,7 @@ class Exchange {
  private:
   friend class BodyPipe;
   friend class Worker;
-  void start_life(Downstream& server_, const Listener& listener_);
+  const hooks::Instance* start_life(Downstream& server_, const Listener& listener_);
   void reset_life();
   void enter(Stage next) {
     stage = next;

@@ -6,6 +6,10 @@
 namespace cleat {
 
 Flow Exchange::start_handler() {
+  if (route->handler->quarantine.out()) {
+    reply_locally(503, "plugin_quarantined", arena.copy(route->handler->name));
+    return Flow::kJump;
+  }
   handler_active = true;
   lane_of_call = Lane::kHead;
   const std::uint32_t verdict = hooks::call_handle(*this);

@@ -61,7 +61,8 @@ Flow Exchange::start_attempt() {
 
   leave_endpoints();
   endpoints = &pool().enter_set();
-  std::uint32_t index = endpoints->set->balancer != nullptr ? hooks::call_pick(*this) : upstream::Pool::kNoEndpoint;
+  const hooks::Instance* const balancer = endpoints->set->balancer.get();
+  std::uint32_t index = balancer != nullptr && !balancer->quarantine.out() ? hooks::call_pick(*this) : upstream::Pool::kNoEndpoint;
   if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(tried);
   if (index == upstream::Pool::kNoEndpoint) {
     end_attempt_as(hooks::kEndNoEndpoint);

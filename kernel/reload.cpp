@@ -11,6 +11,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/events.hpp"
 #include "kernel/hooks/guard.hpp"
+#include "kernel/watch/watchdog.hpp"
 
 namespace cleat {
 namespace {
@@ -260,6 +261,7 @@ void Reloader::finish(bool ok, const std::string& text) {
     answer_text = "generation " + std::to_string(current_->id);
     metrics::add(generation_, 1);
     log::set_level(static_cast<log::Level>(current_->model.log_level));
+    watch::configure(current_->model);
     const std::string by = asked_by();
     say(log::Level::kInfo, (by == "reload" ? "reloaded" : by) + ": " + answer_text + " is in force");
     for (const auto& listener : current_->listeners) {

@@ -30,6 +30,9 @@
 #include "kernel/generation.hpp"
 #include "kernel/reload.hpp"
 #include "kernel/hooks/guard.hpp"
+#include "kernel/watch/crash_report.hpp"
+#include "kernel/watch/own_thread.hpp"
+#include "kernel/watch/watchdog.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -194,8 +197,8 @@ void Server::loop() {
 // --- workers ---
 
 void Server::start_threads() {
-  sigset_t all, before;
-  sigfillset(&all);
+  sigset_t before;
+  const sigset_t all = watch::signals_to_block();
   pthread_sigmask(SIG_SETMASK, &all, &before);  // threads inherit it: signals are the control thread's
   try {
     for (const auto& worker : workers_) {
@@ -210,6 +213,7 @@ void Server::start_threads() {
 }
 
 void Server::thread_body(Worker& worker) {
+  const watch::OwnThread own("cleat-w" + std::to_string(worker.index), &worker.stamp);
   metrics::set_thread_shard(worker.index);
   const auto started = [this] {
     asio::post(io_, [this] {
@@ -287,7 +291,7 @@ void Server::reopen() {
   const cleat_event event = {.size = sizeof(cleat_event), .kind = CLEAT_EVENT_REOPEN, .name = hooks::to_str("cleat.reopen"), .data = {}};
   for (const auto& instance : reloader_.current()->instances) {
     if (instance->table.on_event == nullptr) continue;
-    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(reloader_.current()->workers, hooks::Hook::kEvent), [&] {
+    const hooks::CallOutcome outcome = hooks::call_plugin(instance.get(), hooks::Hook::kEvent, [&] {
       instance->table.on_event(instance->self, &event);
       return CLEAT_OK;
     });
@@ -398,7 +402,7 @@ void Server::ask(hooks::Hook hook, Completing entry) {
       advance();
     });
     completions_.emplace(completion, instance->name);
-    const hooks::CallOutcome outcome = hooks::call_plugin(&instance->counters(reloader_.current()->workers, hook), [&] {
+    const hooks::CallOutcome outcome = hooks::call_plugin(instance.get(), hook, [&] {
       call(instance->self, completion);
       return CLEAT_OK;
     });
@@ -453,6 +457,8 @@ int start(const RunOptions& options, Handover given) {
   if (!composition.has_value()) return refused();
 
   log::set_level(static_cast<log::Level>(options.log_level.value_or(composition->model.log_level)));
+  watch::configure(composition->model);
+  const watch::Watchdog watchdog;  // until the last plugin is gone
   const std::uint32_t workers = worker_count(composition->model);
   Server server(workers, options, std::move(given));  // before plugins are created: their threads may call workers from then on
   std::unique_ptr<Generation> generation = build_generation(1, std::move(*composition), workers, nullptr, diagnostics);
@@ -472,6 +478,8 @@ int run_server(const RunOptions& options, Handover given) {
   ignore(SIGUSR2);
   raise_descriptor_limit();
   hooks::set_control_thread();
+  const watch::OwnThread own("cleat", &hooks::control_stamp());
+  watch::install_crash_report();
   open_control();
   int code = kFailed;
   try {

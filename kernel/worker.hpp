@@ -12,6 +12,7 @@
 #include "kernel/base/buffer.hpp"
 #include "kernel/base/reactor.hpp"
 #include "kernel/generation.hpp"
+#include "kernel/hooks/call_stamp.hpp"
 
 namespace cleat {
 
@@ -31,14 +32,6 @@ struct WorkerGeneration {
   std::shared_ptr<Generation> generation;
   std::vector<std::shared_ptr<upstream::Pool>> pools;  // of its clusters
   std::uint64_t users = 0;                             // exchanges and connections
-};
-
-// What the worker is calling just now: the stamp that crash reports, watchdogs and host calls read.
-struct CallStamp {
-  hooks::Instance* instance = nullptr;
-  hooks::Hook hook = hooks::Hook::kNone;
-  Exchange* exchange = nullptr;
-  std::uint8_t position = 0;  // in the chain, of exchange hooks
 };
 
 class Worker {
@@ -83,7 +76,7 @@ class Worker {
   Reactor reactor;
   BlockPool blocks;
   std::unique_ptr<char[]> scratch;
-  CallStamp stamp;
+  hooks::CallStamp stamp;
   bool draining = false;
   std::unique_ptr<WorkerGeneration> current_generation;
   void leave(WorkerGeneration& generation);  // by each user, once: the last one's leaving retires one that is not current

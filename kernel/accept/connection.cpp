@@ -73,6 +73,11 @@ bool Connection::run_connection_hooks() {
   while (hook_cursor_ < positions.size()) {
     const std::uint8_t position = positions[hook_cursor_];
     hooks::Instance& instance = *listener_->chain.instances[position];
+    if (instance.quarantine.out()) {
+      if (!instance.fail_open) missed_hooks_ |= std::uint64_t{1} << position;
+      ++hook_cursor_;
+      continue;
+    }
     ended_hooks_ |= std::uint64_t{1} << position;
     ticket_ = 0;
     const hooks::ConnectionAnswer answer = hooks::call_on_connection(worker_, instance, handle(), position);
@@ -168,6 +173,7 @@ void Connection::follow_generation() {
   ++home_->users;
   listener_ = there;
   ended_hooks_ = ended_hooks;
+  missed_hooks_ = 0;  // of plugins that are not there
   worker_.leave(old);
 }
 

@@ -49,6 +49,7 @@ class Connection final : public IoHandler {
   std::uint64_t id() const { return id_; }
   std::uint64_t requests() const { return requests_; }
   std::uint64_t accepted_unix_us() const { return accepted_unix_us_; }
+  std::uint64_t missed_hooks() const { return missed_hooks_; }  // positions that must see a connection begin, and were quarantined
   std::uint64_t handle();                  // cleat_conn; named at the first call
   bool suspend(std::uint32_t number);      // in on_connection
   void resume(std::uint32_t number, std::uint32_t verdict);
@@ -78,6 +79,7 @@ class Connection final : public IoHandler {
   std::uint32_t ticket_ = 0;
   std::uint8_t hook_cursor_ = 0;
   std::uint64_t ended_hooks_ = 0;          // positions whose on_connection was called
+  std::uint64_t missed_hooks_ = 0;
 };
 
 }  // namespace cleat

@@ -215,7 +215,7 @@ void Http1Server::begin_exchange(http::ParseError error, std::string_view head) 
   body_done_ = body_ == http::Body::kNone || (body_ == http::Body::kLength && body_left_ == 0);
   if (body_ == http::Body::kChunked) chunked_.reset();
   const std::uint64_t most = listener().config->limits.requests_per_connection;
-  keep_ = x.request.keep_alive && !(most != 0 && requests >= most);
+  keep_ = x.request.keep_alive && connection_.missed_hooks() == 0 && !(most != 0 && requests >= most);
   if (most != 0 && requests >= most) metrics::add(listener().bite("requests_per_connection"), 1);
   x.begin(*this, listener(), head);
 }

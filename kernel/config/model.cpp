@@ -10,6 +10,20 @@ namespace {
 
 constexpr std::int64_t kWorkersMax = 255;        // a worker's number has 8 bits in the handles of the ABI
 
+constexpr std::int64_t kQuarantineCountMax = 10'000;  // so many times of failures are kept of each instance
+
+void optional_span(const Node& map, std::string_view key, Reading& reading, Milliseconds& value) {
+  if (optional(map, key, reading, value) && value.count() == 0) reading.diagnostics.error(*child(map, key), "must be more than 0");
+}
+
+void read_quarantine(const Node& node, Reading& reading, Quarantine& quarantine) {
+  if (!expect_map(node, reading)) return;
+  optional_integer(node, "failures", reading, 0, kQuarantineCountMax, quarantine.failures);
+  optional_integer(node, "stalls", reading, 0, kQuarantineCountMax, quarantine.stalls);
+  optional_span(node, "window", reading, quarantine.window);
+  optional_span(node, "backoff", reading, quarantine.backoff);
+}
+
 }  // namespace
 
 std::string beside(const std::string& file, const std::string& path) {
@@ -28,6 +42,7 @@ Instance read_instance(const Node& node, Reading& reading) {
   }
   optional_word<bool>(node, "on_failure", reading, {{"open", true}, {"closed", false}}, instance.fail_open);
   instance.config = opaque_child(node, "config", reading);
+  if (const Node* quarantine = child(node, "quarantine")) read_quarantine(*quarantine, reading, instance.quarantine);
   return instance;
 }
 
@@ -50,6 +65,9 @@ void read_file_part(const Document& document, Diagnostics& diagnostics, Part& pa
                                   {"error", Model::LogLevel::kError}},
                                  model.log_level);
   optional(root, "watch", reading, model.watch);
+  const Node* watchdog = child(root, "watchdog");
+  if (watchdog != nullptr && expect_map(*watchdog, reading)) optional(*watchdog, "stall", reading, model.watchdog.stall);
+  if (optional(root, "crash_report", reading, model.crash_report)) model.crash_report = beside(document.file, model.crash_report);
   for (const Node* node : one_or_items(root, "plugin_path", reading)) {
     std::string folder;
     if (read_text(*node, diagnostics, folder)) model.plugin_path.push_back(beside(document.file, folder));

@@ -16,13 +16,22 @@ namespace cleat::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-struct Instance {                    // plugins: [{name, use, config, on_failure}]
+struct Quarantine {                  // quarantine: {failures, stalls, window, backoff}
+  std::uint32_t failures = 100;      // of an instance within the window, and it is taken out; 0 = never for them
+  std::uint32_t stalls = 5;          // the same of stalls; one that lasts counts again each time it is told of
+  Milliseconds window{10'000};
+  Milliseconds backoff{10'000};      // how long it is out; twice as long when it has to go again soon, up to 5 minutes
+  bool operator==(const Quarantine&) const = default;
+};
+
+struct Instance {                    // plugins: [{name, use, config, on_failure, quarantine}]
   std::string name;
   std::string use;                   // file name without .so, looked for in plugin_path, or an absolute path (in the file: one
                                      // with a '/', relative to the file's folder)
   bool fail_open = false;            // on_failure: open | closed (the default)
   const Node* config = nullptr;
   const Node* node = nullptr;
+  Quarantine quarantine = {};
 };
 
 struct TextMatch {
@@ -184,12 +193,18 @@ struct Cluster {
   const Node* node = nullptr;
 };
 
+struct Watchdog {                    // watchdog: {stall}
+  Milliseconds stall{200};           // a plugin's call that holds its thread for longer is told of; 0 = off
+};
+
 struct Model {
   std::uint32_t workers = 0;         // 0 = one for each core
   std::vector<std::string> plugin_path;       // folders, made absolute: in the file, relative to its folder. Always searched
                                               // after: <executable>/../plugins
   enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError } log_level = LogLevel::kInfo;
   Milliseconds watch{0};             // how often to look whether the file has changed, and reload; 0 = never
+  Watchdog watchdog;
+  std::string crash_report;          // a file that reports of crashes are appended to, made absolute as plugin_path; empty: none
   std::vector<Instance> instances;   // plugins:
   std::vector<Listener> listeners;
   std::vector<Cluster> clusters;

@@ -34,7 +34,7 @@ Result<int> run_command(const std::string& file, std::string_view word, const st
   const cleat_plugin& table = (*library)->table();
   const void* half = nullptr;
   if (table.find != nullptr) {
-    call_plugin(nullptr, [&] {
+    call_plugin(nullptr, Hook::kLoad, [&] {
       half = table.find(to_str(CLEAT_EXT_COMMAND));
       return CLEAT_OK;
     });
@@ -54,7 +54,7 @@ Result<int> run_command(const std::string& file, std::string_view word, const st
                                    .write = write_out};
   constexpr int kFailed = 1;
   int code = kFailed;
-  const CallOutcome outcome = call_plugin(nullptr, [&] {
+  const CallOutcome outcome = call_plugin(nullptr, Hook::kNone, [&] {
     code = theirs.run(&call);
     return CLEAT_OK;
   });

@@ -17,6 +17,7 @@ void store_add(std::uint64_t& counter, std::uint64_t by) {
 
 void count_failure(Worker& worker, Instance& instance, Hook hook, const char* what) {
   store_add(instance.counters(worker.index, hook).failures, 1);
+  instance.quarantine.failed();
   log::write(log::Level::kWarn, "plugin/" + instance.name, std::string(hook_name(hook)) + ": " + what);
 }
 

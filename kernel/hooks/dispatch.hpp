@@ -1,5 +1,5 @@
 // The dispatch site: every call of a worker into a plugin goes through here. It stamps the worker with instance, hook and
-// exchange before the call and clears the stamp after, counts the call and its failures, takes the time of one call in 64, and
+// exchange before the call and clears the stamp after (call_stamp.hpp: at no cost for those who look at it from outside), counts the call and its failures, takes the time of one call in 64, and
 // turns exceptions and numbers that are no verdicts into CLEAT_FAIL. Worker threads; nothing here allocates unless a call fails.
 #pragma once
 
@@ -60,9 +60,9 @@ inline std::uint32_t call_hook(Worker& worker, Instance& instance, Hook hook, Ex
   if (sampled) sample_end(counters, begin);
   // Cleared, not restored: a plugin is never entered from within a plugin. Field by field: copying the struct out and back, in pieces
   // of another size than it was written in, doubled the cost of the call.
+  worker.stamp.hook = Hook::kNone;
   worker.stamp.instance = nullptr;
   worker.stamp.exchange = nullptr;
-  worker.stamp.hook = Hook::kNone;
   return verdict;
 }
 

@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "kernel/base/log.hpp"
+#include "kernel/hooks/call_stamp.hpp"
 #include "kernel/hooks/guard.hpp"
 
 namespace cleat::hooks {
@@ -72,8 +73,28 @@ std::string take_plugin_error() {
 void set_control_thread() { control_thread = true; }
 bool on_control_thread() { return control_thread; }
 
-CallOutcome call_plugin(HookCounters* counters, const std::function<cleat_status()>& call) {
+CallStamp& control_stamp() {
+  static CallStamp stamp;
+  return stamp;
+}
+
+LoadStamp::LoadStamp(const char* file) {
+  control_stamp().loading = file;
+  control_stamp().hook.publish(Hook::kLoad);
+}
+
+LoadStamp::~LoadStamp() {
+  control_stamp().hook = Hook::kNone;
+  control_stamp().loading = nullptr;
+}
+
+CallOutcome call_plugin(Instance* instance, Hook hook, const std::function<cleat_status()>& call) {
   take_plugin_error();  // of an earlier call that did not fail
+  CallStamp& stamp = control_stamp();
+  if (instance != nullptr) {
+    stamp.instance = instance;
+    stamp.hook.publish(hook);
+  }
   CallOutcome outcome;
   const auto start = std::chrono::steady_clock::now();
   try {
@@ -85,7 +106,14 @@ CallOutcome call_plugin(HookCounters* counters, const std::function<cleat_status
     outcome = {CLEAT_FAILED, "it threw something that is no std::exception"};
   }
   take_plugin_error();
-  if (counters != nullptr) count(*counters, !outcome.ok(), std::chrono::steady_clock::now() - start);
+  if (instance == nullptr) return outcome;
+  stamp.hook = Hook::kNone;
+  stamp.instance = nullptr;
+  if (!outcome.ok()) instance->quarantine.failed();
+  if (!instance->shards.empty()) {
+    HookCounters& counters = instance->shards.back()->hooks[static_cast<std::size_t>(hook)];
+    count(counters, !outcome.ok(), std::chrono::steady_clock::now() - start);
+  }
   return outcome;
 }
 

@@ -1,6 +1,6 @@
-// Calls into a plugin on the control thread: an exception becomes a failure with its text, and time and outcome are counted.
-// Hooks of workers are called by dispatch.hpp. What an exception crosses must share this process's unwinder: a plugin that is
-// linked with -static-libgcc ends the process instead (measured), which is why plugins are built without it.
+// Calls into a plugin on the control thread: an exception becomes a failure with its text, time and outcome are counted, and the thread
+// is stamped (call_stamp.hpp). Hooks of workers are called by dispatch.hpp. What an exception crosses must share this process's unwinder:
+// a plugin that is linked with -static-libgcc ends the process instead (measured), which is why plugins are built without it.
 #pragma once
 
 #include <functional>
@@ -16,7 +16,16 @@ struct CallOutcome {
   bool ok() const { return status == CLEAT_OK; }
 };
 
-// [control] counters: of the control shard, or nullptr.
-CallOutcome call_plugin(HookCounters* counters, const std::function<cleat_status()>& call);
+// [control] instance: whose call is stamped and counted, or nullptr while a file is being loaded.
+CallOutcome call_plugin(Instance* instance, Hook hook, const std::function<cleat_status()>& call);
+
+// [control] Stamps the thread while code of a plugin's file may run that no instance stands for yet. `file` outlives it.
+class LoadStamp {
+ public:
+  explicit LoadStamp(const char* file);
+  LoadStamp(const LoadStamp&) = delete;
+  LoadStamp& operator=(const LoadStamp&) = delete;
+  ~LoadStamp();
+};
 
 }  // namespace cleat::hooks

@@ -66,7 +66,7 @@ void tell(cleat_instance self, cleat_commit_fn fn, void* user, sources::Answer a
     case sources::Answer::kPast: status = CLEAT_STALE; break;
     case sources::Answer::kEnding: status = CLEAT_FAILED; break;
   }
-  call_plugin(&instance->shards.back()->hooks[static_cast<std::size_t>(Hook::kCommitted)], [&] {
+  call_plugin(instance, Hook::kCommitted, [&] {
     fn(instance->self, status, version, to_str(text), user);
     return CLEAT_OK;
   });

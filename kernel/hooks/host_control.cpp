@@ -27,8 +27,7 @@ struct Question {
 void answer(const Question& to, cleat_status status, std::string_view text) {
   Instance* const instance = find_instance(to.instance);
   if (instance == nullptr || !instance->created()) return;
-  constexpr auto kHook = static_cast<std::size_t>(Hook::kPost);
-  const CallOutcome outcome = call_plugin(instance->shards.empty() ? nullptr : &instance->shards.back()->hooks[kHook], [&] {
+  const CallOutcome outcome = call_plugin(instance, Hook::kPost, [&] {
     to.fn(instance->self, status, to_str(text), to.user);
     return CLEAT_OK;
   });

@@ -58,8 +58,7 @@ void run_on_worker(const Post& post) {
 void run_on_control(const Post& post) {
   Instance* const instance = find_instance(post.instance);
   if (instance == nullptr || !instance->created()) return;
-  constexpr auto kHook = static_cast<std::size_t>(Hook::kPost);
-  const CallOutcome outcome = call_plugin(instance->shards.empty() ? nullptr : &instance->shards.back()->hooks[kHook], [&] {
+  const CallOutcome outcome = call_plugin(instance, Hook::kPost, [&] {
     post.fn(instance->self, CLEAT_OK, post.owner, post.user);
     return CLEAT_OK;
   });

@@ -85,7 +85,7 @@ constexpr std::array<std::string_view, kHooks> kHookNames = {
     "on_request_body", "on_request_trailers", "on_attempt", "on_attempt_end", "on_response", "on_response_body",
     "on_response_trailers", "on_reply", "on_end", "on_event", "on_drain", "on_shutdown", "on_handle", "on_handle_body",
     "on_writable", "on_handle_end", "timer", "post", "pick", "validate", "destroy", "route_create", "route_destroy",
-    "watch", "unwatch", "committed",
+    "watch", "unwatch", "committed", "load",
 };
 static_assert(!kHookNames.back().empty());
 
@@ -100,8 +100,7 @@ Instance::Instance() : handle(enter(this)) {}
 
 Instance::~Instance() {
   if (created_ && table.destroy != nullptr) {
-    HookCounters* counts = shards.empty() ? nullptr : &shards.back()->hooks[static_cast<std::size_t>(Hook::kDestroy)];
-    const CallOutcome outcome = call_plugin(counts, [this] {
+    const CallOutcome outcome = call_plugin(this, Hook::kDestroy, [this] {
       table.destroy(self);
       return CLEAT_OK;
     });
@@ -117,7 +116,7 @@ Instance* find_instance(cleat_instance handle) {
   return slot->instance.load(std::memory_order_relaxed);
 }
 
-void each_instance(const std::function<void(const Instance&)>& fn) {
+void each_instance(const std::function<void(Instance&)>& fn) {
   for (const auto& entry : chunks) {
     Chunk* const chunk = entry.load(std::memory_order_acquire);
     if (chunk == nullptr) return;

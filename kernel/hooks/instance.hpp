@@ -14,6 +14,7 @@
 
 #include "kernel/base/result.hpp"
 #include "kernel/config/model.hpp"
+#include "kernel/hooks/quarantine.hpp"
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/config.h"
 #include "plugin_api/ext/config_source.h"
@@ -28,7 +29,7 @@ class Library;  // library.hpp: a loaded plugin file
 enum class Hook : std::uint8_t {
   kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
   kAttemptEnd, kResponse, kResponseBody, kResponseTrailers, kReply, kEnd, kEvent, kDrain, kShutdown, kHandle, kHandleBody, kWritable,
-  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted,
+  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted, kLoad,
   kCount,
 };
 inline constexpr std::size_t kHooks = static_cast<std::size_t>(Hook::kCount);
@@ -55,6 +56,7 @@ class Instance {
   std::string config_text;         // its `config:`, as JSON: what "the same" is judged by
   cleat_instance handle = 0;
   bool fail_open = false;
+  config::Quarantine quarantine_policy;
   std::shared_ptr<Library> library;
   cleat_plugin table{};            // a whole table: entries beyond the plugin's own size are NULL
   const cleat_plugin_handler* handler = nullptr;    // whole copies too (owned below), or nullptr
@@ -62,6 +64,7 @@ class Instance {
   const cleat_plugin_config_source* source = nullptr;  // the library's
   void* self = nullptr;            // what create returned
   std::vector<std::unique_ptr<Shard>> shards;  // one for each worker, and a last one for the control thread
+  Quarantine quarantine;           // begun once create has returned OK
 
   HookCounters& counters(std::uint32_t worker, Hook hook) { return shards[worker]->hooks[static_cast<std::size_t>(hook)]; }
 
@@ -101,7 +104,7 @@ class InstancePin {
 };
 
 // [any] Every instance there is, pinned while `fn` runs: fn is short and calls no plugin.
-void each_instance(const std::function<void(const Instance&)>& fn);
+void each_instance(const std::function<void(Instance&)>& fn);
 
 // Turns a model's plugins into instances. Every failure (missing file, no note, wrong ABI, a required extension this host lacks,
 // create's refusal, configuration errors) goes to diagnostics, at the plugin's node, with the plugin's own words.

@@ -18,6 +18,7 @@
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/private_copy.hpp"
 #include "kernel/hooks/structs.hpp"
+#include "kernel/watch/modules.hpp"
 
 namespace cleat::hooks {
 namespace {
@@ -121,6 +122,7 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
       PrivateCopy::make(note->name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", read->bytes);
   if (!copy.ok()) return Error{copy.error()};
   // Boost.DLL passes these flags to dlopen as they are, and leaves its message to dlerror.
+  const LoadStamp loading(file.c_str());
   boost::dll::shared_library handle;
   boost::dll::fs::error_code failure;
   handle.load(copy->path(), boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local, failure);
@@ -136,6 +138,8 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
   const std::shared_ptr<Library> library(new Library);
   library->note_ = *note;
   library->sha256_ = read->sha256;
+  library->file_ = file;
+  watch::note_modules(copy->path(), file);
   const cleat_plugin_v1_fn function = entry_of(handle, copy->path());
   entry.refusal = function == nullptr ? "it does not export cleat_plugin_v1" : library->enter(function, host);
   if (!entry.refusal.empty()) return Error{entry.refusal};
@@ -145,7 +149,7 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
 
 std::string Library::enter(cleat_plugin_v1_fn entry, const cleat_host* host) {
   const cleat_plugin* theirs = nullptr;
-  CallOutcome outcome = call_plugin(nullptr, [&] {
+  CallOutcome outcome = call_plugin(nullptr, Hook::kLoad, [&] {
     theirs = entry(host);
     return theirs == nullptr ? CLEAT_FAILED : CLEAT_OK;
   });
@@ -180,7 +184,7 @@ std::string Library::read_table(const cleat_plugin* theirs) {
 std::string Library::read_halves() {
   if (table_.find == nullptr) return {};
   const auto ask = [this](std::string_view id, const void*& half) {
-    const CallOutcome outcome = call_plugin(nullptr, [&] {
+    const CallOutcome outcome = call_plugin(nullptr, Hook::kLoad, [&] {
       half = table_.find(to_str(id));
       return CLEAT_OK;
     });

@@ -34,6 +34,7 @@ class Library {
 
   const Note& note() const { return note_; }
   const std::string& sha256() const { return sha256_; }
+  const std::string& file() const { return file_; }  // the first path it was loaded from
   // Whole copies: entries beyond the plugin's own size are NULL.
   const cleat_plugin& table() const { return table_; }
   const cleat_plugin_handler* handler() const { return has_handler_ ? &handler_ : nullptr; }
@@ -50,7 +51,7 @@ class Library {
   std::string read_halves();
 
   Note note_;
-  std::string sha256_;
+  std::string sha256_, file_;
   cleat_plugin table_{};
   cleat_plugin_handler handler_{};
   cleat_plugin_balancer balancer_{};

@@ -18,10 +18,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kInstancesMax = 65'535;
 constexpr std::size_t kSuggestionsMax = 1'000;
 
-HookCounters& control_counters(Instance& instance, Hook hook) {
-  return instance.shards.back()->hooks[static_cast<std::size_t>(hook)];
-}
-
 // The place that errors about the instance's file are reported at: its `use`, or itself.
 const config::Node& use_node(const config::Instance& wanted) {
   const config::Node* use = wanted.node->get("use");
@@ -76,7 +72,8 @@ std::shared_ptr<Instance> named(const ByName& instances, const std::string& name
 }
 
 bool is_same(const Instance& old, const Instance& wanted) {
-  return old.library == wanted.library && old.config_text == wanted.config_text && old.fail_open == wanted.fail_open;
+  return old.library == wanted.library && old.config_text == wanted.config_text && old.fail_open == wanted.fail_open &&
+         old.quarantine_policy == wanted.quarantine_policy;
 }
 
 }  // namespace
@@ -84,6 +81,7 @@ bool is_same(const Instance& old, const Instance& wanted) {
 Loader::Loader(std::vector<std::string> folders, const cleat_host* host, std::uint32_t workers)
     : folders_(std::move(folders)), host_(host), workers_(workers) {
   set_control_thread();
+  Quarantine::define_metrics();
 }
 
 std::vector<std::shared_ptr<Instance>> Loader::load(const std::vector<config::Instance>& wanted,
@@ -127,6 +125,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
   instance.name = wanted.name;
   if (wanted.config != nullptr) instance.config_text = config::to_json(*wanted.config);
   instance.fail_open = wanted.fail_open;
+  instance.quarantine_policy = wanted.quarantine;
   Result<std::string> file = find_file(wanted.use, folders_, diagnostics.file());
   if (!file.ok()) {
     diagnostics.error(use_node(wanted), file.error());
@@ -161,13 +160,14 @@ bool Loader::create(Instance& instance, const config::Instance& wanted, bool val
                              .name = to_str(instance.name),
                              .config = config.root()};
   const bool validate = validate_only && instance.table.validate != nullptr;
-  const CallOutcome outcome = call_plugin(&control_counters(instance, validate ? Hook::kValidate : Hook::kCreate), [&] {
+  const CallOutcome outcome = call_plugin(&instance, validate ? Hook::kValidate : Hook::kCreate, [&] {
     return validate ? instance.table.validate(&info) : instance.table.create(&info, &instance.self);
   });
   if (!outcome.ok()) {
     report(*wanted.node, validate ? "validate" : "create", outcome, config.failed(), diagnostics);
     return false;
   }
+  if (!validate) instance.quarantine.begin(instance.name, instance.quarantine_policy);
   instance.created_ = !validate;
   return config.accept();
 }
@@ -181,7 +181,7 @@ void* Loader::create_route(Instance& instance, const config::Node* config, confi
   }
   ConfigCall call(config, nullptr, diagnostics);
   void* route = nullptr;
-  const CallOutcome outcome = call_plugin(&control_counters(instance, Hook::kRouteCreate), [&] {
+  const CallOutcome outcome = call_plugin(&instance, Hook::kRouteCreate, [&] {
     return instance.table.route_create(instance.self, call.root(), &route);
   });
   if (!outcome.ok()) {
@@ -195,7 +195,7 @@ void* Loader::create_route(Instance& instance, const config::Node* config, confi
 
 void Loader::destroy_route(Instance& instance, void* route) {
   if (route == nullptr || instance.table.route_destroy == nullptr) return;
-  call_plugin(&control_counters(instance, Hook::kRouteDestroy), [&] {
+  call_plugin(&instance, Hook::kRouteDestroy, [&] {
     instance.table.route_destroy(instance.self, route);
     return CLEAT_OK;
   });

@@ -6,14 +6,6 @@
 #include "kernel/hooks/guard.hpp"
 
 namespace cleat::sources {
-namespace {
-
-hooks::HookCounters& counters(hooks::Instance& instance, hooks::Hook hook) {
-  return instance.counters(static_cast<std::uint32_t>(instance.shards.size() - 1), hook);
-}
-
-}  // namespace
-
 std::shared_ptr<Supply> Supply::make(const config::Cluster& of, const std::shared_ptr<Cluster>& cluster,
                                      std::shared_ptr<hooks::Instance> source, config::Diagnostics& diagnostics) {
   const std::shared_ptr<Supply> made(new Supply(sources::feed(of.brings(), of.name), std::move(source)),
@@ -25,7 +17,7 @@ std::shared_ptr<Supply> Supply::make(const config::Cluster& of, const std::share
 
 void Supply::watch(const config::Cluster& of, config::Diagnostics& diagnostics) {
   hooks::ConfigCall config(of.discovery_config, of.node, diagnostics);
-  const hooks::CallOutcome outcome = hooks::call_plugin(&counters(*source_, hooks::Hook::kWatch), [&] {
+  const hooks::CallOutcome outcome = hooks::call_plugin(source_.get(), hooks::Hook::kWatch, [&] {
     return source_->source->watch(source_->self, hooks::to_str(of.name), config.root(), &watch_);
   });
   if (outcome.ok()) {
@@ -43,7 +35,7 @@ void Supply::watch(const config::Cluster& of, config::Diagnostics& diagnostics) 
 
 Supply::~Supply() {
   if (!watching_ || source_->source->unwatch == nullptr) return;
-  const hooks::CallOutcome outcome = hooks::call_plugin(&counters(*source_, hooks::Hook::kUnwatch), [this] {
+  const hooks::CallOutcome outcome = hooks::call_plugin(source_.get(), hooks::Hook::kUnwatch, [this] {
     source_->source->unwatch(source_->self, watch_);
     return CLEAT_OK;
   });

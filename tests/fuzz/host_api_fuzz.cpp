@@ -418,7 +418,7 @@ class Session {
         ordered(balancer.health_set, {subject, in_.number(), small()});
         break;
       default: {
-        const CallStamp stamp = worker_.stamp;
+        const hooks::CallStamp stamp = worker_.stamp;
         clock_ms_ = std::max(clock_ms_, monotonic_us() / 1000) + in_.byte() * 8U;
         worker_.reactor.wheel().advance(clock_ms_);
         worker_.stamp = stamp;

@@ -81,6 +81,9 @@ POLICY = ["jwt", "jwks", "oauth", "oidc", "otlp", "opentelemetry", "jaeger", "zi
 ALLOWED = {
     ("kernel/http/framing.cpp", "envoy"): "says which peers treat Connection alike",
     ("kernel/base/log.hpp", "rate-limited"): "the log's own bound on lines",
+    ("kernel/config/model.hpp", "backoff"): "how long a quarantine lasts: the key of a plugin instance's configuration",
+    ("kernel/config/model.cpp", "backoff"): "reads it",
+    ("kernel/hooks/quarantine.cpp", "backoff"): "uses it",
 }
 
 

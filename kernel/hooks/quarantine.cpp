@@ -1,0 +1,163 @@
+#include "kernel/hooks/quarantine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "kernel/base/check.hpp"
+#include "kernel/base/log.hpp"
+#include "kernel/base/reactor.hpp"
+#include "kernel/events.hpp"
+#include "kernel/exchange.hpp"
+#include "kernel/hooks/instance.hpp"
+
+namespace cleat::hooks {
+namespace {
+
+metrics::MetricId define(metrics::Kind kind, const char* name, const char* help) {
+  Result<metrics::MetricId> id =
+      metrics::define({.kind = kind, .name = name, .help = help, .labels = {"instance"}, .bounds = {}, .series_max = 10'000});
+  CLEAT_CHECK(id.ok());
+  return *id;
+}
+
+metrics::MetricId gauge() {
+  static const metrics::MetricId id =
+      define(metrics::Kind::kGauge, "cleat_plugin_quarantined", "1 while the instance is taken out for failing or stalling too often.");
+  return id;
+}
+
+metrics::MetricId counter() {
+  static const metrics::MetricId id =
+      define(metrics::Kind::kCounter, "cleat_plugin_quarantines_total", "How often the instance was taken out.");
+  return id;
+}
+
+metrics::SeriesId series(metrics::MetricId id, const std::string& instance) {
+  Result<metrics::SeriesId> made = metrics::series(id, {instance});
+  CLEAT_CHECK(made.ok());  // names are at most 128 bytes
+  return *made;
+}
+
+std::uint64_t now_ms() { return monotonic_us() / 1000; }
+std::uint64_t ms(config::Milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
+
+}  // namespace
+
+std::atomic<std::uint32_t> quarantined{0};
+
+Quarantine::~Quarantine() {
+  if (!out()) return;
+  quarantined.fetch_sub(1, std::memory_order_relaxed);
+  metrics::add(gauge_, -1);
+}
+
+void Quarantine::define_metrics() {
+  gauge();
+  counter();
+}
+
+void Quarantine::begin(std::string instance, const config::Quarantine& policy) {
+  instance_ = std::move(instance);
+  policy_ = policy;
+  failures_.times.assign(policy.failures, 0);
+  stalls_.times.assign(policy.stalls, 0);
+  gauge_ = series(gauge(), instance_);
+  count_ = series(counter(), instance_);
+}
+
+std::size_t Quarantine::Ring::since(std::uint64_t ms) const {
+  return static_cast<std::size_t>(std::count_if(times.begin(), times.end(), [ms](std::uint64_t one) { return one != 0 && one >= ms; }));
+}
+
+QuarantineState Quarantine::state() const {
+  const std::uint64_t now = now_ms();
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t from = now - std::min(now, ms(policy_.window));
+  return {.out = out(),
+          .since_unix_us = since_unix_us_,
+          .until_unix_us = since_unix_us_ + (until_ms_ - since_ms_) * 1000,
+          .times = times_,
+          .failures = failures_.since(from),
+          .stalls = stalls_.since(from)};
+}
+
+void Quarantine::note(Ring& ring, std::uint32_t most, std::string_view what) {
+  if (most == 0) return;
+  const std::uint64_t now = now_ms();
+  const std::lock_guard lock(mutex_);
+  if (out()) return;
+  ring.times[ring.next] = now;
+  ring.next = (ring.next + 1) % ring.times.size();
+  const std::uint64_t oldest = ring.times[ring.next];
+  if (oldest == 0 || now - oldest > ms(policy_.window)) return;
+  take_out(now, std::to_string(most) + " " + std::string(what) + " within " + std::to_string(now - oldest) + " ms");
+}
+
+// REQUIRES: the lock is held, as does take_back.
+void Quarantine::take_out(std::uint64_t now, std::string_view why) {
+  // Soon: before it has been good for as long as it was out.
+  const bool again = times_ != 0 && lasts_ms_ != 0 && now - back_ms_ < std::max(lasts_ms_, ms(policy_.window));
+  lasts_ms_ = std::min(again ? 2 * lasts_ms_ : ms(policy_.backoff), std::max(kQuarantineMsMax, ms(policy_.backoff)));
+  since_ms_ = now;
+  since_unix_us_ = unix_us();
+  until_ms_ = now + lasts_ms_;
+  ++times_;
+  out_.store(true, std::memory_order_relaxed);
+  quarantined.fetch_add(1, std::memory_order_relaxed);
+  metrics::add(gauge_, 1);
+  metrics::add(count_, 1);
+  log::write(log::Level::kError, "plugin/" + instance_,
+             "taken out for " + std::to_string(lasts_ms_) + " ms: " + std::string(why) + "; what has begun goes on with it");
+  publish_event("cleat.instance.quarantined", "instance=" + instance_);
+}
+
+void Quarantine::take_back(std::uint64_t now, std::string_view why) {
+  out_.store(false, std::memory_order_relaxed);
+  quarantined.fetch_sub(1, std::memory_order_relaxed);
+  metrics::add(gauge_, -1);
+  until_ms_ = back_ms_ = now;
+  for (Ring* ring : {&failures_, &stalls_}) std::fill(ring->times.begin(), ring->times.end(), 0);
+  log::write(log::Level::kWarn, "plugin/" + instance_, "takes part again: " + std::string(why));
+  publish_event("cleat.instance.restored", "instance=" + instance_);
+}
+
+void Quarantine::end_if_due() {
+  if (!out()) return;
+  const std::uint64_t now = now_ms();
+  const std::lock_guard lock(mutex_);
+  if (out() && now >= until_ms_) take_back(now, "its time is over");
+}
+
+bool Quarantine::restore() {
+  const std::lock_guard lock(mutex_);
+  if (!out()) return false;
+  take_back(now_ms(), "told so");
+  lasts_ms_ = 0;  // as if it never had been out
+  return true;
+}
+
+const Instance* leave_out_quarantined(Exchange& x, std::uint64_t missed) {
+  const Instance* missing = nullptr;
+  const auto& instances = x.chain().instances;
+  for (std::size_t i = 0; i < instances.size(); ++i) {
+    if (!instances[i]->quarantine.out() && (missed >> i & 1) == 0) continue;
+    x.unsubscribed |= std::uint64_t{1} << i;
+    if (missing == nullptr && !instances[i]->fail_open) missing = instances[i];
+  }
+  return missing;
+}
+
+void end_due_quarantines() {
+  if (!any_quarantined()) return;
+  each_instance([](Instance& instance) { instance.quarantine.end_if_due(); });
+}
+
+bool restore_instance(std::string_view name) {
+  bool found = false;
+  each_instance([&](Instance& instance) {
+    if (instance.created() && instance.name == name && instance.quarantine.restore()) found = true;
+  });
+  return found;
+}
+
+}  // namespace cleat::hooks
