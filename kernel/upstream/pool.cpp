@@ -60,8 +60,9 @@ void Pool::take_set() {
 std::uint32_t Pool::next_endpoint(const TriedEndpoints& tried) {
   const EndpointSet& set = *sets_.back().set;
   const auto count = static_cast<std::uint32_t>(set.members.size());
+  std::uint32_t found = kNoEndpoint;
   std::uint32_t second_best = kNoEndpoint;  // healthy, but tried before
-  for (std::uint32_t n = 0; n < count; ++n) {
+  for (std::uint32_t n = 0; n < count && found == kNoEndpoint; ++n) {
     std::uint32_t i;
     if (set.equal_weights) {
       i = next_;
@@ -69,18 +70,20 @@ std::uint32_t Pool::next_endpoint(const TriedEndpoints& tried) {
     } else {
       const Turn turn = turns_.top();
       turns_.pop();
-      turns_.push({turn.due + 1.0 / set.members[turn.endpoint].weight, turn.endpoint});
       i = turn.endpoint;
+      had_turn_.push_back({turn.due + 1.0 / set.members[i].weight, i});  // it comes again with the next choice, not in this one
     }
     const Endpoint& endpoint = *set.members[i].endpoint;
     if (!endpoint.healthy.load(std::memory_order_relaxed)) continue;
-    if (tried.has(endpoint)) {
-      if (second_best == kNoEndpoint) second_best = i;
-      continue;
+    if (!tried.has(endpoint)) {
+      found = i;
+    } else if (second_best == kNoEndpoint) {
+      second_best = i;
     }
-    return i;
   }
-  return second_best;
+  for (const Turn& turn : had_turn_) turns_.push(turn);
+  had_turn_.clear();
+  return found != kNoEndpoint ? found : second_best;
 }
 
 // --- connections ---

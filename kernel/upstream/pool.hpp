@@ -86,6 +86,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::deque<Waiting> waiting_;
   std::uint32_t next_ = 0;                        // equal weights
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;  // else: earliest deadline first
+  std::vector<Turn> had_turn_;                    // of turns_, within one choice
 };
 
 }  // namespace cleat::upstream

@@ -35,6 +35,8 @@
 //                                                   makes it a handler (cleat.handler/1): answer by x.reply or x.answer()
 //   struct Set { Set(Endpoints, Config[, MyPlugin&]) }; std::optional<uint64_t> pick(Set&, Exchange)
 //                                                   makes it a balancer (cleat.balancer/1)
+//   struct Watch { Watch(string_view cluster, Config, MyPlugin&) }
+//                                                   brings clusters their endpoints (cleat.config_source/1)
 //   static int command(Command)                     `cleat <word>` (cleat.command/1), for words in the note's `commands`
 //
 // Errors: host calls answer Status or Result, never throw. An exception that leaves a hook becomes CLEAT_FAIL with its what() (a
@@ -50,3 +52,4 @@
 #include "plugin_api/cpp/host.hpp"
 #include "plugin_api/cpp/metrics.hpp"
 #include "plugin_api/cpp/plugin.hpp"
+#include "plugin_api/cpp/source.hpp"

@@ -266,6 +266,21 @@ cleat_status pick(void* instance, void* state, cleat_exchange x, std::uint64_t* 
   }
 }
 
+// A plugin that discovers endpoints has a nested `Watch`: what a cluster wants of it, as long as the object lives.
+template <class P>
+cleat_status watch(void* instance, cleat_str cluster, cleat_config config, void** watch) noexcept {
+  using Watch = typename P::Watch;
+  static_assert(std::is_constructible_v<Watch, std::string_view, Config, P&>, "Watch has a constructor from (std::string_view cluster, cleat::Config, MyPlugin&)");
+  std::unique_ptr<Watch> made;
+  const cleat_status status = run_control([&] { made = std::make_unique<Watch>(to_view(cluster), Config(config), as<P>(instance)); });
+  if (status == CLEAT_OK) *watch = made.release();
+  return status;
+}
+template <class P>
+void unwatch(void*, void* watch) noexcept {
+  delete static_cast<typename P::Watch*>(watch);
+}
+
 template <class P>
 std::int32_t run_command(const cleat_command_call* call) noexcept {
   Command running(*call);
@@ -318,6 +333,10 @@ CLEAT_CPP_HIDDEN const void* find(cleat_str id) noexcept {
     static constexpr cleat_plugin_balancer balancer = make_balancer<P>();
     if (to_view(id) == CLEAT_EXT_BALANCER) return &balancer;
   }
+  if constexpr (HasWatch<P>) {
+    static constexpr cleat_plugin_config_source source = {sizeof(cleat_plugin_config_source), 0, watch<P>, unwatch<P>};
+    if (to_view(id) == CLEAT_EXT_CONFIG_SOURCE) return &source;
+  }
   if constexpr (HasCommand<P>) {
     static constexpr cleat_plugin_command command = {sizeof(cleat_plugin_command), 0, run_command<P>};
     if (to_view(id) == CLEAT_EXT_COMMAND) return &command;
@@ -333,7 +352,7 @@ constexpr cleat_plugin make_table() {
   cleat_plugin table{};
   table.size = sizeof table;
   table.abi = CLEAT_ABI;
-  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasCommand<P>) table.find = find<P>;
+  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasWatch<P> || HasCommand<P>) table.find = find<P>;
   table.create = create<P>;
   table.destroy = destroy<P>;
   if constexpr (HasValidate<P>) table.validate = validate<P>;
@@ -375,7 +394,9 @@ CLEAT_CPP_HIDDEN const cleat_plugin* enter(const cleat_host* table) noexcept {
   find_table(CLEAT_EXT_BALANCER, host.balancer);
   find_table(CLEAT_EXT_BODY, host.body);
   find_table(CLEAT_EXT_CONFIG, host.config);
+  find_table(CLEAT_EXT_CONFIG_SOURCE, host.config_source);
   find_table(CLEAT_EXT_CONTROL, host.control);
+  find_table(CLEAT_EXT_EVENTS, host.events);
   find_table(CLEAT_EXT_HANDLER, host.handler);
   find_table(CLEAT_EXT_METADATA, host.metadata);
   find_table(CLEAT_EXT_METRICS, host.metrics);

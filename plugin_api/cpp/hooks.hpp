@@ -72,6 +72,8 @@ template <class P>
 concept HasCommand = requires(Command call) { { P::command(call) } -> std::convertible_to<int>; };
 template <class P>
 concept HasBalancer = requires { typename P::Set; };
+template <class P>
+concept HasWatch = requires { typename P::Watch; };
 
 }  // namespace detail
 CLEAT_CPP_NAMESPACE_END

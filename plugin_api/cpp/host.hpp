@@ -17,7 +17,9 @@
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/control.h"
+#include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
@@ -51,7 +53,9 @@ struct Host {
   cleat_host_balancer balancer;
   cleat_host_body body;
   cleat_host_config config;
+  cleat_host_config_source config_source;
   cleat_host_control control;
+  cleat_host_events events;
   cleat_host_handler handler;
   cleat_host_metadata metadata;
   cleat_host_metrics metrics;

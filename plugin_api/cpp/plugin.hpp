@@ -9,6 +9,7 @@
 #include "plugin_api/cpp/config.hpp"
 #include "plugin_api/cpp/exchange.hpp"
 #include "plugin_api/cpp/metrics.hpp"
+#include "plugin_api/cpp/source.hpp"
 
 CLEAT_CPP_NAMESPACE_BEGIN
 
@@ -193,6 +194,27 @@ class Plugin {
     return detail::call(detail::host.post.post_worker, self_, worker, &detail::on_post<Method, void, void>, static_cast<void*>(nullptr));
   }
 
+  // --- events: told through on_event ---
+  // [control] A name, or one with ".*" after it.
+  Status subscribe(std::string_view pattern) const noexcept { return detail::call(detail::host.events.subscribe, self_, to_str(pattern)); }
+  // [any]
+  Status publish(std::string_view name, std::string_view data) const noexcept {
+    return detail::call(detail::host.events.publish, self_, to_str(name), to_str(data));
+  }
+
+  // --- a source of configuration [any] ---
+  // flags: CLEAT_SOURCE_REPLACE.
+  Result<Transaction> begin(std::uint32_t flags = 0) const noexcept {
+    std::uint64_t handle = 0;
+    const Status status = detail::call(detail::host.config_source.begin, self_, flags, &handle);
+    return {status, Transaction(handle)};
+  }
+  // All endpoints of a cluster that this instance holds, has staged, or watches.
+  Status endpoints(std::string_view cluster, std::span<const cleat_source_endpoint> list) const noexcept {
+    return detail::call(detail::host.config_source.endpoints, self_, to_str(cluster), list.data(), std::uint64_t{list.size()},
+                        std::uint64_t{sizeof(cleat_source_endpoint)});
+  }
+
  private:
   Result<Timer> arm_at(std::uint64_t owner, std::chrono::milliseconds delay, cleat_timer_fn fn, void* user) const noexcept {
     cleat_timer timer = 0;
@@ -222,6 +244,23 @@ void on_timer(void* instance, std::uint64_t owner, void* user) noexcept {
       (plugin.*Method)(Owner(owner));
     } else {
       (plugin.*Method)(Owner(owner), static_cast<User*>(user));
+    }
+  } catch (...) {
+    exception_to_log(plugin.self());
+  }
+}
+
+template <auto Method, class User>
+void on_committed(void* instance, cleat_status status, std::uint64_t version, cleat_str text, void* user) noexcept {
+  using P = typename MemberOf<decltype(Method)>::Class;
+  static_assert(std::is_base_of_v<Plugin, P>, "a commit's method belongs to the plugin's class");
+  P& plugin = *static_cast<P*>(instance);
+  const Committed committed{status, version, to_view(text)};
+  try {
+    if constexpr (std::is_void_v<User>) {
+      (plugin.*Method)(committed);
+    } else {
+      (plugin.*Method)(committed, std::unique_ptr<User>(static_cast<User*>(user)));
     }
   } catch (...) {
     exception_to_log(plugin.self());
