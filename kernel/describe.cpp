@@ -207,6 +207,7 @@ Json hook(const hooks::HookRow& row) {
 
 Json instance(const hooks::Instance& from, const config::Instance& config, const std::vector<hooks::HookRow>& rows) {
   const hooks::Note& note = from.library->note();
+  const hooks::QuarantineState quarantine = from.quarantine.state();
   Json hooks_called = Json::array();
   std::uint64_t calls = 0, failures = 0;
   const auto by_name = [](const hooks::HookRow& row, const std::string& name) { return row.instance < name; };
@@ -225,7 +226,9 @@ Json instance(const hooks::Instance& from, const config::Instance& config, const
           {"file_sha256", hex_start(from.library->sha256())},
           {"generation", from.generation},
           {"on_failure", from.fail_open ? "open" : "closed"},
-          {"quarantined", false},
+          {"quarantined", quarantine.out},
+          {"quarantine", {{"since_unix_us", quarantine.since_unix_us}, {"until_unix_us", quarantine.until_unix_us}, {"times", quarantine.times},
+                          {"failures_in_window", quarantine.failures}, {"stalls_in_window", quarantine.stalls}}},
           {"calls", calls},
           {"failures", failures},
           {"hooks", std::move(hooks_called)}};

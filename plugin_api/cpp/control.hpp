@@ -26,7 +26,8 @@ void on_control(void* instance, cleat_status status, cleat_str text, void* user)
 
 }  // namespace detail
 
-// [any] What an operator may ask. `Method` is called once where the answer is OK; where it is not, `user` is only destroyed.
+// [any] What an operator may ask. Where the call answers OK, Method(Status, std::string_view, std::unique_ptr<User>) is called once, with
+// the answer, unless the instance ends first; where it does not, `user` is only destroyed.
 class Control {
  public:
   constexpr explicit Control(cleat_instance self) noexcept : self_(self) {}

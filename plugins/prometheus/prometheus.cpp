@@ -9,17 +9,16 @@
 
 #include "exposition.hpp"
 #include "plugin_api/cpp/cleat.hpp"
+#include "plugin_api/cpp/long_answer.hpp"
 #include "renderer.hpp"
 
 namespace prometheus {
 
-constexpr std::size_t kPieceBytes = 64 * 1024;  // handed over at once: a large text does not hold the worker
 constexpr int kPostTries = 100;                 // a millisecond apart, while a worker's queue is full
 
 // Of one exchange. No destructor runs: on_handle_end frees the text.
 struct Scrape {
-  Text* text = nullptr;
-  std::size_t sent = 0;
+  cleat::LongAnswer answer;
   Format format = Format::kText;
   bool counted = false;  // among those under way
   bool head = false;     // HEAD: no body
@@ -69,20 +68,20 @@ class Prometheus : public cleat::Plugin {
   }
 
   void on_writable(cleat::Exchange x) {
-    if (Scrape* scrape = x.find_state<Scrape>(); scrape != nullptr && scrape->text != nullptr) pour(x, *scrape);
+    if (Scrape* scrape = x.find_state<Scrape>(); scrape != nullptr && scrape->answer.held()) pour(x, *scrape);
   }
 
   void on_handle_end(cleat::Exchange x) {
     Scrape* scrape = x.find_state<Scrape>();
     if (scrape == nullptr) return;
-    delete std::exchange(scrape->text, nullptr);
+    scrape->answer.drop();
     if (std::exchange(scrape->counted, false)) under_way_.fetch_sub(1, std::memory_order_relaxed);
   }
 
   // On the exchange's worker: the text is made.
   void send(cleat::Exchange x, std::unique_ptr<Text> text) {
     Scrape* scrape = x.find_state<Scrape>();
-    if (scrape == nullptr || scrape->text != nullptr) return;
+    if (scrape == nullptr || scrape->answer.held()) return;
     const cleat::Answer answer = x.answer();
     if (*text == nullptr) {
       answer.start({.status = 500});
@@ -97,7 +96,7 @@ class Prometheus : public cleat::Plugin {
       answer.finish();
       return;
     }
-    scrape->text = text.release();
+    scrape->answer.hold(std::move(*text));
     pour(x, *scrape);
   }
 
@@ -112,16 +111,8 @@ class Prometheus : public cleat::Plugin {
   static std::uint32_t read_scrapes_max(cleat::Config config) { return config.get<std::uint32_t>("scrapes_max", 8, {.least = 1, .most = 1000}); }
 
   void pour(cleat::Exchange x, Scrape& scrape) {
-    const std::string_view text = **scrape.text;
-    const std::string_view piece = text.substr(scrape.sent, kPieceBytes);
-    const auto accepted = x.answer().write(piece);
-    if (!accepted) return;  // the exchange is over
-    scrape.sent += *accepted;
-    if (scrape.sent == text.size()) {
-      x.answer().finish();
-    } else if (*accepted == piece.size() && !post<&Prometheus::more>(x)) {
-      x.answer().abort();  // the worker's queue is full: nothing would go on
-    }
+    // A queue that is full would leave the answer where it is.
+    if (scrape.answer.pour(x.answer()) == cleat::LongAnswer::Next::kAgain && !post<&Prometheus::more>(x)) x.answer().abort();
   }
 
   // On the renderer's thread. nullptr: it failed, and the log says why.
