@@ -339,6 +339,7 @@ Flow Exchange::choose_route() {
   route = &listener->routes[position];
   route_position = position;
   request_deadline_ms_ = route->timeout_ms == 0 ? 0 : start_us / 1000 + route->timeout_ms;
+  if (timeout_ms != 0) shorten(timeout_ms);
   if (Cluster* const target = route->target(worker); target != nullptr) cluster = target;
   if (stage != Stage::kRoute) enter(Stage::kRoute);
   return Flow::kJump;
@@ -454,7 +455,7 @@ void Exchange::reset_life() {
   metadata = nullptr;
   metadata_bytes = 0;
   reply_staged = reset_asked = reroute_asked = retry_asked = retry_other = suspend_asked = false;
-  retry_delay_ms = attempt_timeout_ms = keep_max = 0;
+  retry_delay_ms = attempt_timeout_ms = timeout_ms = keep_max = 0;
   suspended = {};
   request_pipe.reset();
   response_pipe.reset();

@@ -81,6 +81,7 @@ class Exchange {
 
   // --- from hooks/ (host functions); all take effect after the running hook ---
   void resume(Lane lane, std::uint64_t number, std::uint32_t verdict);
+  void shorten(std::uint64_t timeout_ms);                      // from its first byte; never lengthens
   bool stage_reply(std::uint16_t status, http::Fields fields, std::string_view body, std::string_view reason);
   void wake();                                                 // advance after the current callback
 
@@ -149,6 +150,7 @@ class Exchange {
   bool retry_asked = false, retry_other = false;
   std::uint64_t retry_delay_ms = 0;
   std::uint64_t attempt_timeout_ms = 0;
+  std::uint64_t timeout_ms = 0;                                // of the exchange, the least that a plugin asked for; 0: none did
   std::uint64_t keep_max = 0;                                  // replay: most bytes of the request body to keep
   std::array<std::uint64_t, 3> suspended{};                    // ticket number by lane; 0 = not suspended
   bool suspend_asked = false;                                  // in the running hook

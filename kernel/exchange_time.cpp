@@ -12,6 +12,12 @@ void Exchange::start_suspension() {
   suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
 }
 
+void Exchange::shorten(std::uint64_t wanted_ms) {
+  if (timeout_ms == 0 || wanted_ms < timeout_ms) timeout_ms = wanted_ms;
+  const std::uint64_t at = start_us / 1000 + wanted_ms;
+  if (request_deadline_ms_ == 0 || at < request_deadline_ms_) request_deadline_ms_ = at;
+}
+
 void Exchange::arm_deadline() {
   std::uint64_t at = UINT64_MAX;
   const auto earlier = [&](std::uint64_t ms) {

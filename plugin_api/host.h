@@ -83,6 +83,10 @@ typedef struct cleat_host {
 
   /* [any] on_drain and on_shutdown are done when this is called, or when their deadline passes. */
   cleat_status (*complete)(uint64_t completion);
+
+  /* [worker] In on_request, on_route: the exchange ends this long after its first byte, if it is not to end sooner: the least of the
+   * route's timeout and of all that was asked for holds. 1 <= timeout_ms <= 2^31. */
+  cleat_status (*exchange_timeout)(cleat_exchange x, uint64_t timeout_ms);
 } cleat_host;
 
 #ifdef __cplusplus

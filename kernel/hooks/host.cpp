@@ -105,6 +105,7 @@ constexpr cleat_host kHost = {
     .suspend = suspend,
     .resume = resume,
     .complete = complete,
+    .exchange_timeout = exchange_timeout,
 };
 
 }  // namespace

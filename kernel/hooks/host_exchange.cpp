@@ -189,6 +189,18 @@ cleat_status attempt_timeout(cleat_exchange handle, std::uint64_t timeout_ms) {
   return CLEAT_OK;
 }
 
+cleat_status exchange_timeout(cleat_exchange handle, std::uint64_t timeout_ms) {
+  cleat_status status;
+  Exchange* const x = exchange_of(handle, status);
+  if (x == nullptr) return status;
+  if (!in_stage(*x, Hook::kRequest, Stage::kRequest) && !in_stage(*x, Hook::kRoute, Stage::kRoute)) {
+    return wrong_phase("exchange_timeout: in on_request and on_route");
+  }
+  if (timeout_ms == 0 || timeout_ms > kAttemptTimeoutMaxMs) return fail_call(CLEAT_INVALID, "exchange_timeout: from 1 to 2^31 ms");
+  x->shorten(timeout_ms);
+  return CLEAT_OK;
+}
+
 cleat_status retry(cleat_exchange handle, const cleat_retry* given) {
   cleat_status status;
   Exchange* const x = exchange_of(handle, status);

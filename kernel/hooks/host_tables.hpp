@@ -52,6 +52,7 @@ cleat_status reset(cleat_exchange x);
 cleat_status reroute(cleat_exchange x);
 cleat_status cluster_set(cleat_exchange x, cleat_str cluster);
 cleat_status attempt_timeout(cleat_exchange x, std::uint64_t timeout_ms);
+cleat_status exchange_timeout(cleat_exchange x, std::uint64_t timeout_ms);
 cleat_status retry(cleat_exchange x, const cleat_retry* retry);
 
 // metrics_computed.cpp: the end of metrics.visit

@@ -230,6 +230,10 @@ class Exchange : public Subject {
   Status set_attempt_timeout(std::chrono::milliseconds timeout) const noexcept {
     return detail::host.core.attempt_timeout(handle_, static_cast<std::uint64_t>(timeout.count()));
   }
+  // on_request, on_route: the exchange ends this long after its first byte, if it is not to end sooner. At least 1 ms.
+  Status shorten(std::chrono::milliseconds timeout) const noexcept {
+    return detail::call(detail::host.core.exchange_timeout, handle_, static_cast<std::uint64_t>(timeout.count()));
+  }
   // on_request, on_route: keep the request body, up to bytes_max, so that it can be sent again.
   Status keep_for_replay(std::uint64_t bytes_max) const noexcept {
     return detail::call(detail::host.body.keep_for_replay, handle_, bytes_max);

@@ -297,7 +297,10 @@ class Session {
       case 4: host_.reset(x); break;
       case 5: host_.reroute(x); break;
       case 6: ordered(host_.cluster_set, {x, in_.byte() % 2 == 0 ? hooks::to_str("app") : in_.text()}); break;
-      case 7: host_.attempt_timeout(x, in_.number()); break;
+      case 7:
+        if (in_.byte() % 2 == 0) host_.attempt_timeout(x, in_.number());
+        else host_.exchange_timeout(x, in_.number());
+        break;
       case 8: {
         const cleat_retry retry = {in_.byte() % 8 == 0 ? small() : std::uint32_t{sizeof(cleat_retry)}, small(), in_.number()};
         const cleat_retry* const given = output(retry);

@@ -51,6 +51,7 @@ static cleat_verdict on_response(void *instance, cleat_exchange x) {
   report_phase("on_response", "reroute", host->reroute(x));
   report_phase("on_response", "cluster_set", host->cluster_set(x, to_str("origin")));
   report_phase("on_response", "attempt_timeout", host->attempt_timeout(x, 5));
+  report_phase("on_response", "exchange_timeout", host->exchange_timeout(x, 5));
   report_phase("on_response", "subscribe_request", body->subscribe(x, CLEAT_REQUEST, CLEAT_BODY_WHOLE, 0));
   report_phase("on_response", "keep_for_replay", body->keep_for_replay(x, 100));
   return CLEAT_CONTINUE;

@@ -82,6 +82,7 @@ static void *run(void *argument) {
   report_status(r, "reroute", host->reroute(x));
   report_status(r, "cluster_set", host->cluster_set(x, to_str("origin")));
   report_status(r, "attempt_timeout", host->attempt_timeout(x, 1));
+  report_status(r, "exchange_timeout", host->exchange_timeout(x, 1));
   report_status(r, "retry", host->retry(x, &retry));
   report_status(r, "suspend", host->suspend(x, &ticket));
   report_status(r, "attributes_text", attributes->text(x, CLEAT_ATTR_PROTOCOL, &text));
