@@ -1,7 +1,5 @@
 #include "kernel/reload.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <thread>
@@ -39,14 +37,6 @@ metrics::SeriesId retired_gauge() {
   return all;
 }
 
-// What changes when a file is written or replaced, through symbolic links too. Empty while there is none.
-std::string mark_of(const std::string& file) {
-  struct stat now {};
-  if (::stat(file.c_str(), &now) != 0) return {};
-  return std::to_string(now.st_dev) + '/' + std::to_string(now.st_ino) + '/' + std::to_string(now.st_size) + '/' +
-         std::to_string(now.st_mtim.tv_sec) + '.' + std::to_string(now.st_mtim.tv_nsec);
-}
-
 }  // namespace
 
 std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
@@ -73,7 +63,8 @@ Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worke
 
 Reloader::~Reloader() = default;
 
-void Reloader::begin(std::shared_ptr<Generation> generation, ListeningSockets sockets) {
+void Reloader::begin(std::shared_ptr<Generation> generation, ListeningSockets sockets, std::string mark) {
+  seen_ = std::move(mark);
   current_ = std::move(generation);
   listening_ = std::move(sockets);
   listening_changed_(listening_);
@@ -84,7 +75,6 @@ void Reloader::begin(std::shared_ptr<Generation> generation, ListeningSockets so
 
 void Reloader::serve() {
   serving_ = true;
-  seen_ = mark_of(file_);
   watch();
   change();
 }
@@ -306,7 +296,7 @@ void Reloader::watch() {
 }
 
 void Reloader::look_at_file() {
-  const std::string mark = mark_of(file_);
+  const std::string mark = config::mark_of(file_);
   if (mark != seen_ && !mark.empty()) {
     seen_ = mark;
     if (current_->model.watch.count() != 0) {

@@ -37,8 +37,8 @@ class Reloader {
   Reloader& operator=(const Reloader&) = delete;
   ~Reloader();
 
-  // The first one: already built, and its sockets open. The workers have not been started.
-  void begin(std::shared_ptr<Generation> generation, ListeningSockets sockets);
+  // The first one: already built, and its sockets open. The workers have not been started. mark: of the file, before it was read.
+  void begin(std::shared_ptr<Generation> generation, ListeningSockets sockets, std::string mark);
   void serve();  // from here on changes are made; before, they wait
   void stop();   // no more of them: what waits is answered with a refusal; and the listening sockets are let go
 

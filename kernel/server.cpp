@@ -80,7 +80,7 @@ class Server final : public ServerControl {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
-  int run(std::shared_ptr<Generation> generation, ListeningSockets sockets);
+  int run(std::shared_ptr<Generation> generation, ListeningSockets sockets, std::string mark);
   const ListeningSockets& inherited() const { return hot_restart_.inherited(); }
 
   void reload(ReloadDone done) override { reloader_.reload(std::move(done)); }
@@ -161,8 +161,8 @@ Server::~Server() {
   set_workers({});
 }
 
-int Server::run(std::shared_ptr<Generation> generation, ListeningSockets sockets) {
-  reloader_.begin(std::move(generation), std::move(sockets));
+int Server::run(std::shared_ptr<Generation> generation, ListeningSockets sockets, std::string mark) {
+  reloader_.begin(std::move(generation), std::move(sockets), std::move(mark));
   for (const auto& listener : reloader_.current()->listeners) {
     say(log::Level::kInfo, "listening on " + listener->address.text() + " (listener " + listener->config->name + ")");
   }
@@ -444,6 +444,7 @@ int refuse(std::string_view text) {
 }
 
 int start(const RunOptions& options, Handover given) {
+  std::string mark = config::mark_of(options.config_file);
   Result<std::string> text = config::read_file(options.config_file);
   if (!text.ok()) return refuse(options.config_file + ": " + text.error());
   config::Diagnostics diagnostics(options.config_file);
@@ -465,7 +466,7 @@ int start(const RunOptions& options, Handover given) {
   if (generation == nullptr) return refused();
   Result<ListeningSockets> sockets = open_listening(*generation, server.inherited(), workers);
   if (!sockets.ok()) return refuse(sockets.error());
-  return server.run(share(std::move(generation)), std::move(*sockets));
+  return server.run(share(std::move(generation)), std::move(*sockets), std::move(mark));
 }
 
 }  // namespace

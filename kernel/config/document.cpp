@@ -1,6 +1,8 @@
 // The tree of a document once it is parsed: asking for keys, reporting those nobody asked for, and the errors of a load.
 #include "kernel/config/document.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -150,6 +152,14 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     if (found == nullptr && stem && candidate != word) found = &candidate;
   }
   return found == nullptr ? std::string() : *found;
+}
+
+std::string mark_of(const std::string& file) {
+  struct stat now {};
+  if (::stat(file.c_str(), &now) != 0) return {};
+  const auto time = [](const timespec& at) { return std::to_string(at.tv_sec) + '.' + std::to_string(at.tv_nsec); };
+  return std::to_string(now.st_dev) + '/' + std::to_string(now.st_ino) + '/' + std::to_string(now.st_size) + '/' + time(now.st_mtim) + '/' +
+         time(now.st_ctim);
 }
 
 Result<std::string> read_file(const std::string& file) {

@@ -90,6 +90,9 @@ inline constexpr std::size_t kDocumentAliasBytesMax = 32 * 1024 * 1024;  // of t
 // errors of the syntax carry the position. Returns nullptr root with diagnostics on failure; an empty document is kNull. label: the
 // nodes', where they will be reported by other Diagnostics than these.
 Document parse_document(std::string_view text, Diagnostics& diagnostics, const std::string* label = nullptr);
+// Differs once a file was written or replaced, through symbolic links too. Taken before the file is read, it misses no change. Empty
+// while there is no file.
+std::string mark_of(const std::string& file);
 Result<std::string> read_file(const std::string& file);  // bounded by kDocumentBytesMax
 
 // Reports every key that was not asked for, below `node`. Subtrees wholly unread are reported at their topmost key.
