@@ -64,7 +64,7 @@ class Instance {
   const cleat_plugin_config_source* source = nullptr;  // the library's
   void* self = nullptr;            // what create returned
   std::vector<std::unique_ptr<Shard>> shards;  // one for each worker, and a last one for the control thread
-  Quarantine quarantine;           // begun once create has returned OK
+  Quarantine quarantine;           // begun before create is called
 
   HookCounters& counters(std::uint32_t worker, Hook hook) { return shards[worker]->hooks[static_cast<std::size_t>(hook)]; }
 

@@ -160,6 +160,8 @@ bool Loader::create(Instance& instance, const config::Instance& wanted, bool val
                              .name = to_str(instance.name),
                              .config = config.root()};
   const bool validate = validate_only && instance.table.validate != nullptr;
+  // Before the call: the watchdog may have something to say of it.
+  if (!validate) instance.quarantine.begin(instance.name, instance.quarantine_policy);
   const CallOutcome outcome = call_plugin(&instance, validate ? Hook::kValidate : Hook::kCreate, [&] {
     return validate ? instance.table.validate(&info) : instance.table.create(&info, &instance.self);
   });
@@ -167,7 +169,6 @@ bool Loader::create(Instance& instance, const config::Instance& wanted, bool val
     report(*wanted.node, validate ? "validate" : "create", outcome, config.failed(), diagnostics);
     return false;
   }
-  if (!validate) instance.quarantine.begin(instance.name, instance.quarantine_policy);
   instance.created_ = !validate;
   return config.accept();
 }
