@@ -1,0 +1,88 @@
+// What is known of names, and what follows from it for clusters: when a name is asked for again, which endpoints a cluster gets. Knows no
+// socket and no clock: it is told answers and the time. One thread.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "answer.hpp"
+#include "settings.hpp"
+
+namespace dns {
+
+struct Key {
+  std::string name;
+  Type type = Type::kA;
+  auto operator<=>(const Key&) const = default;
+};
+
+struct Target {
+  std::string address;  // ip:port, [ip]:port
+  std::uint32_t weight = 1;
+  auto operator<=>(const Target&) const = default;
+};
+
+class Lookups {
+ public:
+  static constexpr std::size_t kInFlightMax = 64;      // queries at once; others wait for their turn
+  static constexpr std::size_t kTargetsMax = 65'536;   // of one cluster: the host takes no more
+  static constexpr std::uint64_t kNoneMs = 30'000;     // how long an answer without records holds, within the TTL's bounds
+
+  using Publish = std::function<void(const std::string& cluster, const std::vector<Target>& targets)>;
+  // `random`: anything, for the spread of what is tried again.
+  Lookups(const Settings& settings, Publish publish, std::function<std::uint32_t()> random);
+
+  void watch(std::uint64_t id, std::string cluster, const Wanted& wanted, std::uint64_t now_ms);
+  void unwatch(std::uint64_t id);
+
+  // What is to be asked for now, and counts as under way from then on.
+  std::vector<Key> take_due(std::uint64_t now_ms);
+  std::uint64_t next_due_ms() const;                   // UINT64_MAX: nothing will be
+  void answered(const Key& key, const Answer& answer, std::uint64_t now_ms);
+  void failed(const Key& key, std::uint64_t now_ms);   // no answer, or one that says nothing: what was known stays
+
+  std::size_t size() const { return lookups_.size(); }
+  std::size_t stale() const;                           // names whose last query failed
+
+ private:
+  struct Lookup {
+    std::vector<Record> records;      // of the last good answer
+    std::set<std::uint64_t> watches;
+    std::uint64_t next_ms = 0;
+    std::uint32_t failures = 0;       // since the last good answer
+    bool settled = false;             // asked once, whatever came of it
+    bool under_way = false;
+  };
+  struct Watch {
+    std::string cluster;
+    Wanted wanted;
+    std::set<Key> needs;
+    std::vector<Target> published;
+  };
+
+  void settle(const Key& key, std::uint64_t now_ms);
+  void refresh(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
+  std::set<Key> needs_of(const Watch& watch) const;
+  void add_host_keys(const std::string& name, Family family, std::set<Key>& keys) const;
+  std::vector<std::string> addresses(const std::string& name, Family family) const;
+  std::vector<Target> targets_of(const Watch& watch) const;
+  const Lookup* find(const Key& key) const;
+  void release(const Key& key, std::uint64_t id);
+
+  const Settings& settings_;
+  const Publish publish_;
+  const std::function<std::uint32_t()> random_;
+  std::map<Key, Lookup> lookups_;
+  std::map<std::uint64_t, Watch> watches_;
+  std::map<std::string, std::uint64_t> newest_;  // of a cluster's watches: the one that speaks for it
+  std::size_t under_way_ = 0;
+};
+
+std::string endpoint_text(const std::string& address, std::uint16_t port);
+
+}  // namespace dns
