@@ -60,10 +60,15 @@ Flow Exchange::start_attempt() {
   attempt_timeout_ms = 0;
 
   leave_endpoints();
-  endpoints = &pool().enter_set();
+  endpoints = pool().enter_set(&server->connection());
+  if (endpoints == nullptr) {
+    reply_reason = "its client's connection has no other destination than this listener";
+    end_attempt_as(hooks::kEndNoEndpoint);
+    return Flow::kJump;
+  }
   const hooks::Instance* const balancer = endpoints->set->balancer.get();
   std::uint32_t index = balancer != nullptr && !balancer->quarantine.out() ? hooks::call_pick(*this) : upstream::Pool::kNoEndpoint;
-  if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(tried);
+  if (index == upstream::Pool::kNoEndpoint) index = pool().next_endpoint(*endpoints, tried);
   if (index == upstream::Pool::kNoEndpoint) {
     end_attempt_as(hooks::kEndNoEndpoint);
     return Flow::kJump;
@@ -336,7 +341,7 @@ Flow Exchange::end_attempt() {
   }
   const Refusal refusal = refusal_of(end_how);
   const std::string_view said = reply_reason;
-  reply_locally(refusal.status, refusal.flag, end_how == hooks::kEndMalformed && !said.empty() ? said : std::string_view(refusal.reason));
+  reply_locally(refusal.status, refusal.flag, (end_how == hooks::kEndMalformed || end_how == hooks::kEndNoEndpoint) && !said.empty() ? said : std::string_view(refusal.reason));
   return Flow::kJump;
 }
 

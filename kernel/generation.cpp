@@ -139,6 +139,7 @@ void make_listener(Generation& generation, const config::Listener& from, const G
   if (address.ok()) {
     listener.address = *address;
     listener.listening_key = address->port() != 0 ? address->text() : from.name + ' ' + address->text();
+    if (from.transparent) listener.listening_key += " transparent";
     generation.listening_keys.emplace(listener.listening_key, &listener);
   } else {
     diagnostics.error(*from.node, address.error());

@@ -52,7 +52,8 @@ struct Listener {
   const config::Listener* config = nullptr;
   std::uint32_t index = 0;
   Address address;
-  std::string listening_key;  // what its sockets are known by: the configured address; beside it the name, where any port will do
+  std::string listening_key;  // what its sockets are known by: the configured address; beside it the name, where any port
+                              // will do, and whether it is transparent
   Chain chain;
   std::unique_ptr<route::Router> router;
   std::vector<Route> routes;

@@ -55,6 +55,20 @@ std::string_view Connection::local_text() {
   return local_text_;
 }
 
+const Address* Connection::original_destination() {
+  if (!std::exchange(original_asked_, true)) {
+    original_ = listener_->config->transparent ? local_address(transport.fd()) : redirected_from(transport.fd());
+    // Who comes to a transparent listener's own port has not been taken on the way: going there would be going in circles.
+    if (listener_->config->transparent && original_.port() == listener_->address.port()) original_ = {};
+  }
+  return original_.size == 0 ? nullptr : &original_;
+}
+
+std::string_view Connection::original_text() {
+  if (original_text_.empty() && original_destination() != nullptr) original_text_ = original_.text();
+  return original_text_;
+}
+
 // --- opening ---
 
 void Connection::start() {

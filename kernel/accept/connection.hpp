@@ -46,6 +46,10 @@ class Connection final : public IoHandler {
   std::string_view peer_text();            // ip:port
   std::string_view peer_ip();
   std::string_view local_text();
+  // Where its client wanted to go, if that is not here: of one that was redirected, or that a transparent listener took. nullptr: it is
+  // here, or not known.
+  const Address* original_destination();
+  std::string_view original_text();        // empty: as above
   std::uint64_t id() const { return id_; }
   std::uint64_t requests() const { return requests_; }
   std::uint64_t accepted_unix_us() const { return accepted_unix_us_; }
@@ -72,7 +76,9 @@ class Connection final : public IoHandler {
   const Listener* listener_;
   WorkerGeneration* home_;
   const Address peer_;
-  std::string peer_text_, local_text_;
+  std::string peer_text_, local_text_, original_text_;
+  Address original_;
+  bool original_asked_ = false;
   std::unique_ptr<Protocol> protocol_;     // nullptr until the hooks have let it in
   bool closed_ = false;
   std::uint64_t id_, requests_ = 0, accepted_unix_us_, handle_ = 0;

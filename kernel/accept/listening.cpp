@@ -16,13 +16,16 @@ Error of_listener(const Listener& listener, const std::string& text) { return Er
 
 // Two processes of one user may share a port by SO_REUSEPORT, each getting half of the connections, unnoticed. A bind without it
 // is refused as soon as anyone listens there. Empty, or why not.
-std::string probe(const Address& address) {
+std::string probe(const Address& address, bool transparent) {
   if (address.port() == 0) return {};
   const Socket probing(::socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!probing.open()) return "socket for " + address.text() + ": " + std::strerror(errno);
   const int one = 1;
   ::setsockopt(probing.fd(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);  // connections in TIME_WAIT are nobody's
   if (address.storage.ss_family == AF_INET6) ::setsockopt(probing.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  if (transparent) {
+    if (std::string why = make_transparent(probing.fd(), address.storage.ss_family); !why.empty()) return why;
+  }
   if (::bind(probing.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) == 0) return {};
   return "bind " + address.text() + ": " + std::strerror(errno);
 }
@@ -39,7 +42,7 @@ Result<std::vector<SharedSocket>> bind_more(Listener& listener, std::size_t want
   std::vector<SharedSocket> fresh;
   if (!sockets.empty()) listener.address = local_address(sockets.front()->fd());
   while (sockets.size() < wanted) {
-    Result<Socket> socket = bind_to(listener.address);
+    Result<Socket> socket = bind_to(listener.address, listener.config->transparent);
     if (!socket.ok()) return of_listener(listener, socket.error());
     if (listener.address.port() == 0) listener.address = local_address(socket->fd());
     fresh.push_back(std::make_shared<const Socket>(std::move(*socket)));
@@ -57,7 +60,7 @@ Result<ListeningSockets> open_listening(const Generation& generation, const List
     std::vector<SharedSocket>& of_listener_now = sockets[listener->listening_key];
     if (const auto found = open.find(listener->listening_key); found != open.end()) of_listener_now = found->second;
     if (!of_listener_now.empty() || ours(listener->address, open)) continue;
-    if (const std::string why = probe(listener->address); !why.empty()) return of_listener(*listener, why);
+    if (const std::string why = probe(listener->address, listener->config->transparent); !why.empty()) return of_listener(*listener, why);
   }
   // Then all binds: one that fails after another has begun to listen would reset what came there by then.
   std::vector<std::pair<const Listener*, SharedSocket>> fresh;

@@ -32,8 +32,9 @@ void TcpProxy::start() {
 void TcpProxy::connect() {
   upstream::Pool& pool = *cluster_->pools[worker_.index];
   metrics::add(cluster_->metrics.attempts, 1);
-  endpoints_ = &pool.enter_set();
-  const std::uint32_t index = pool.next_endpoint(tried_);
+  endpoints_ = pool.enter_set(&connection_);
+  if (endpoints_ == nullptr) return close();
+  const std::uint32_t index = pool.next_endpoint(*endpoints_, tried_);
   if (index == upstream::Pool::kNoEndpoint) return close();
   if (!pool.admit_other()) return close();
   endpoint_ = endpoints_->set->members[index].endpoint;

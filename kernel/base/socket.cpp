@@ -80,18 +80,40 @@ Address peer_address(int fd) {
   return address;
 }
 
+Address redirected_from(int fd) {
+  constexpr int kOriginalDestination = 80;  // SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST: their headers do not go with the C library's
+  const Address local = local_address(fd);
+  const int level = local.storage.ss_family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  Address original;
+  original.size = sizeof original.storage;
+  if (getsockopt(fd, level, kOriginalDestination, &original.storage, &original.size) != 0) return {};
+  return original == local ? Address{} : original;
+}
+
+bool Address::operator==(const Address& other) const { return text() == other.text(); }
+
 void Socket::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
 
-Result<Socket> bind_to(const Address& address) {
+std::string make_transparent(int fd, int family) {
+  const int one = 1;
+  const bool v6 = family == AF_INET6;
+  if (setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &one, sizeof one) == 0) return {};
+  return std::string("transparent: ") + std::strerror(errno) + (errno == EPERM ? " (it takes CAP_NET_ADMIN)" : "");
+}
+
+Result<Socket> bind_to(const Address& address, bool transparent) {
   Socket listening(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listening.open()) return system_error("socket for " + address.text(), errno);
   const int one = 1;
   setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
   if (address.storage.ss_family == AF_INET6) setsockopt(listening.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  if (transparent) {
+    if (std::string why = make_transparent(listening.fd(), address.storage.ss_family); !why.empty()) return Error{std::move(why)};
+  }
   if (bind(listening.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) {
     return system_error("bind " + address.text(), errno);
   }

@@ -18,11 +18,14 @@ struct Address {
   socklen_t size = 0;
   std::string text() const;  // ip:port, [ip]:port
   std::uint16_t port() const;
+  bool operator==(const Address& other) const;
 };
 
 Result<Address> parse_address(std::string_view text);  // ip:port, [ip]:port; numbers only
 Address local_address(int fd);
 Address peer_address(int fd);
+// Where the peer wanted to connect to before a rule of the system's firewall redirected it here; size 0: it was not, or that is not known.
+Address redirected_from(int fd);
 
 // A descriptor with one owner.
 class Socket {
@@ -53,7 +56,9 @@ class Socket {
 
 using SharedSocket = std::shared_ptr<const Socket>;  // closed when the last owner lets go
 
-Result<Socket> bind_to(const Address& address);    // non-blocking, SO_REUSEPORT; the error names the address
+// Non-blocking, SO_REUSEPORT; the error names the address. transparent: takes connections to foreign addresses (IP_TRANSPARENT).
+Result<Socket> bind_to(const Address& address, bool transparent = false);
+std::string make_transparent(int fd, int family);  // empty, or why not
 std::string listen_now(const Socket& bound);       // empty, or why not
 Result<Socket> listen_on(const Address& address);  // both
 Socket start_connect(const Address& address, int& error);  // non-blocking; error: 0, EINPROGRESS or what failed

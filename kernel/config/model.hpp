@@ -145,6 +145,7 @@ struct Listener {
                                                                                     // its one route; no HTTP, no exchanges
   std::string name;
   std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
+  bool transparent = false;          // takes connections to addresses that are not this host's (TPROXY); CAP_NET_ADMIN
   std::vector<std::string> chain;    // instance names, outermost first
   std::vector<Route> routes;         // routes: [...], or those of the table named by route_table
   std::string route_table;
@@ -177,6 +178,8 @@ struct Endpoint {
 struct Cluster {
   std::string name;
   std::vector<Endpoint> endpoints;   // endpoints: [ip:port | {address, weight}]
+  bool original_destination = false; // instead of endpoints: each connection's exchanges go where its client wanted to before it was
+                                     // redirected here (nft, iptables: redirect), or where a transparent listener took it
   Milliseconds connect_timeout{1'000};
   Milliseconds idle_timeout{60'000}; // pooled connection without an exchange
   std::uint32_t connections_max = 1'024;      // per worker

@@ -37,8 +37,18 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   read_own_name(node, reading, cluster.name);
   read_user(node, "discovery", reading, cluster.discovery, cluster.discovery_config);
   cluster.endpoints_given = child(node, "endpoints") != nullptr;
+  optional(node, "original_destination", reading, cluster.original_destination);
+  if (cluster.original_destination) {
+    cluster.endpoints_given = true;  // none is awaited
+    for (const char* key : {"endpoints", "discovery", "balancer"}) {
+      const Node* value = child(node, key);
+      if (value == nullptr) continue;
+      value->ask_all();
+      reading.diagnostics.error(*value, "has no meaning for a cluster of original destinations");
+    }
+  }
   // Where nobody brings the endpoints, none at all is more likely a slip; an empty list says that it is not.
-  if (cluster.discovery.empty() && reading.staged_name == nullptr) required(node, "endpoints", reading);
+  if (cluster.discovery.empty() && !cluster.original_destination && reading.staged_name == nullptr) required(node, "endpoints", reading);
   std::vector<Named> addresses;
   for (const Node* item : items(node, "endpoints", reading)) cluster.endpoints.push_back(read_endpoint(*item, reading));
   for (const Endpoint& endpoint : cluster.endpoints) addresses.push_back({endpoint.node, endpoint.address});

@@ -7,7 +7,7 @@ namespace cleat::hooks {
 namespace {
 
 // A table of the numbers would be shorter by nothing: each is one line below.
-bool is_text(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_SOURCE_ADDRESS && attribute <= CLEAT_ATTR_ORIGINAL_HOST; }
+bool is_text(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_SOURCE_ADDRESS && attribute <= CLEAT_ATTR_ORIGINAL_DESTINATION; }
 bool is_integer(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_START_UNIX_US && attribute <= CLEAT_ATTR_COMPLETE; }
 
 cleat_status not_known() { return fail_call(CLEAT_NOT_FOUND, "attribute: not known, or not yet"); }
@@ -33,6 +33,7 @@ std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
       return x.reply_flag.empty() ? std::string_view{} : "kernel";
     case CLEAT_ATTR_ORIGINAL_TARGET: return x.original_target;
     case CLEAT_ATTR_ORIGINAL_HOST: return x.original_authority;
+    case CLEAT_ATTR_ORIGINAL_DESTINATION: return x.server == nullptr ? std::string_view{} : x.server->connection().original_text();
     default: return {};
   }
 }
@@ -90,6 +91,7 @@ cleat_status attributes_text(std::uint64_t subject, std::uint32_t attribute, cle
       case CLEAT_ATTR_SOURCE_ADDRESS: return answer(connection->peer_text(), value);
       case CLEAT_ATTR_DESTINATION_ADDRESS: return answer(connection->local_text(), value);
       case CLEAT_ATTR_LISTENER: return answer(connection->listener().config->name, value);
+      case CLEAT_ATTR_ORIGINAL_DESTINATION: return answer(connection->original_text(), value);
       default: return not_of_a_connection();
     }
   });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/instance.hpp"
 
@@ -25,14 +26,37 @@ Pool::~Pool() {
 
 // --- endpoints ---
 
-SetInUse& Pool::enter_set() {
+SetInUse* Pool::enter_set(Connection* downstream) {
+  if (cluster_->config.original_destination) return downstream == nullptr ? nullptr : enter_original(*downstream);
   if (version_ != cluster_->version()) take_set();
   ++sets_.back().users;
-  return sets_.back();
+  return &sets_.back();
+}
+
+SetInUse* Pool::enter_original(Connection& downstream) {
+  const Address* const wanted = downstream.original_destination();
+  if (wanted == nullptr) return nullptr;
+  const std::string text(downstream.original_text());
+  auto found = originals_.find(text);
+  if (found == originals_.end()) {
+    if (originals_.size() >= sweep_at_) {
+      std::erase_if(originals_, [this](const auto& one) {
+        return one.second.users == 0 && idle_of(*one.second.set->members[0].endpoint).empty();
+      });
+      sweep_at_ = std::max(kOriginalsSweepMin, 2 * originals_.size());
+    }
+    if (originals_.size() >= kOriginalsMax) return nullptr;
+    auto set = std::make_shared<EndpointSet>();
+    set->cluster = cluster_->config.name;
+    set->members.push_back({std::make_shared<Endpoint>(*wanted, text, static_cast<std::uint32_t>(cluster_->pools.size())), 1, true});
+    found = originals_.emplace(text, SetInUse{std::move(set)}).first;
+  }
+  ++found->second.users;
+  return &found->second;
 }
 
 void Pool::leave_set(SetInUse& set) {
-  if (--set.users != 0 || &set == &sets_.back()) return;
+  if (--set.users != 0 || &set == &sets_.back() || cluster_->config.original_destination) return;
   sets_.remove_if([&](const SetInUse& one) { return &one == &set; });
 }
 
@@ -57,8 +81,9 @@ void Pool::take_set() {
   }
 }
 
-std::uint32_t Pool::next_endpoint(const TriedEndpoints& tried) {
-  const EndpointSet& set = *sets_.back().set;
+std::uint32_t Pool::next_endpoint(const SetInUse& entered, const TriedEndpoints& tried) {
+  const EndpointSet& set = *entered.set;
+  if (&entered != &sets_.back()) return set.members[0].endpoint->healthy.load(std::memory_order_relaxed) ? 0 : kNoEndpoint;
   const auto count = static_cast<std::uint32_t>(set.members.size());
   std::uint32_t found = kNoEndpoint;
   std::uint32_t second_best = kNoEndpoint;  // healthy, but tried before

@@ -7,11 +7,17 @@
 #include <list>
 #include <memory>
 #include <queue>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "kernel/cluster.hpp"
 #include "kernel/upstream/client.hpp"
 #include "kernel/worker.hpp"
+
+namespace cleat {
+class Connection;
+}
 
 namespace cleat::upstream {
 
@@ -30,13 +36,16 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Pool& operator=(const Pool&) = delete;
   ~Pool();
 
-  // The endpoints as they are now, for an exchange that gives them back by `leave_set`.
-  SetInUse& enter_set();
+  static constexpr std::size_t kOriginalsMax = 8'192;  // original destinations that are in use or have idle connections
+
+  // The endpoints as they are now, for an exchange that gives them back by `leave_set`: of a cluster of original destinations the one that
+  // the client of `downstream` wanted, and nullptr where there is none, or too many are in use.
+  SetInUse* enter_set(Connection* downstream);
   void leave_set(SetInUse& set);
 
   static constexpr std::uint32_t kNoEndpoint = UINT32_MAX;
-  // Weighted round robin over healthy endpoints of the current set, leaving out what was tried while others are healthy.
-  std::uint32_t next_endpoint(const TriedEndpoints& tried);
+  // Weighted round robin over healthy endpoints of the set just entered, leaving out what was tried while others are healthy.
+  std::uint32_t next_endpoint(const SetInUse& set, const TriedEndpoints& tried);
 
   enum class Acquired : std::uint8_t { kNow, kLater, kRefused };
   // kNow: the client serves the exchange. kLater: attempt_connected or attempt_failed will be called. kRefused: over the bounds.
@@ -56,6 +65,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Cluster& cluster() { return *cluster_; }
 
  private:
+  static constexpr std::size_t kOriginalsSweepMin = 64;
   struct Turn {
     double due;
     std::uint32_t endpoint;
@@ -66,6 +76,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     std::shared_ptr<Endpoint> endpoint;
   };
   void take_set();
+  SetInUse* enter_original(Connection& downstream);
   bool full() const;
   bool connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint);
   std::vector<Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
@@ -78,6 +89,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   const std::shared_ptr<Cluster> cluster_;
   std::uint64_t version_ = 0;                     // of the cluster's endpoints, as of `sets_.back()`
   std::list<SetInUse> sets_;                      // the last is the current one; earlier ones are in use still
+  std::unordered_map<std::string, SetInUse> originals_;  // by address: sets of one
+  std::size_t sweep_at_ = kOriginalsSweepMin;     // so many of them, and those nobody uses are let go
   std::vector<std::unique_ptr<Client>> clients_;
   Client* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
   Client* idle_last_ = nullptr;

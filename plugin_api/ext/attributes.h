@@ -23,6 +23,7 @@ extern "C" {
 #define CLEAT_ATTR_REPLY_BY UINT32_C(11)           /*    instance that replied, or "kernel" */
 #define CLEAT_ATTR_ORIGINAL_TARGET UINT32_C(12)    /*    target as received */
 #define CLEAT_ATTR_ORIGINAL_HOST UINT32_C(13)      /*    authority as received */
+#define CLEAT_ATTR_ORIGINAL_DESTINATION UINT32_C(14) /* C  ip:port the client wanted before it was redirected to the listener, or taken by a transparent one */
 /* 32..63: the TLS peer, with cleat.tls/1. */
 
 /* Integers. Times are microseconds since the request's first byte, of an exchange. */

@@ -43,6 +43,7 @@ constexpr Known kKnown[] = {
     {"reply_by", Source::kTextAttribute, CLEAT_ATTR_REPLY_BY},
     {"original_target", Source::kTextAttribute, CLEAT_ATTR_ORIGINAL_TARGET},
     {"original_host", Source::kTextAttribute, CLEAT_ATTR_ORIGINAL_HOST},
+    {"original_destination", Source::kTextAttribute, CLEAT_ATTR_ORIGINAL_DESTINATION},
     {"start_unix_us", Source::kIntegerAttribute, CLEAT_ATTR_START_UNIX_US},
     {"request_end_us", Source::kIntegerAttribute, CLEAT_ATTR_REQUEST_END_US},
     {"upstream_start_us", Source::kIntegerAttribute, CLEAT_ATTR_UPSTREAM_START_US},

@@ -51,6 +51,7 @@ const Value::Name Value::kNames[] = {
     {"request_id", Kind::kAttributeText, CLEAT_ATTR_REQUEST_ID, kAlways},
     {"original_target", Kind::kAttributeText, CLEAT_ATTR_ORIGINAL_TARGET, kAlways},
     {"original_host", Kind::kAttributeText, CLEAT_ATTR_ORIGINAL_HOST, kAlways},
+    {"original_destination", Kind::kAttributeText, CLEAT_ATTR_ORIGINAL_DESTINATION, kAlways},
     {"route", Kind::kAttributeText, CLEAT_ATTR_ROUTE, kRouted},
     {"cluster", Kind::kAttributeText, CLEAT_ATTR_CLUSTER, kRouted},
     {"endpoint", Kind::kAttributeText, CLEAT_ATTR_ENDPOINT, kResponse},
