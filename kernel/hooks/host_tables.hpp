@@ -11,6 +11,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
@@ -27,6 +28,7 @@ extern const cleat_host_post kHostPost;
 extern const cleat_host_balancer kHostBalancer;
 extern const cleat_host_handler kHostHandler;
 extern const cleat_host_events kHostEvents;
+extern const cleat_host_kv kHostKv;
 extern const cleat_host_config_source kHostConfigSource;
 extern const cleat_host_control kHostControl;
 

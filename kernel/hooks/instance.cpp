@@ -10,6 +10,7 @@
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
+#include "kernel/kv.hpp"
 
 namespace cleat::hooks {
 namespace {
@@ -106,6 +107,7 @@ Instance::~Instance() {
     });
     if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + name, "destroy failed: " + outcome.words);
   }
+  if (handle != 0) kv::release(handle);
   if (created_) keep_totals(*this);
   if (handle != 0) leave(handle);
 }

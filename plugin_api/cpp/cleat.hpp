@@ -50,6 +50,7 @@
 #include "plugin_api/cpp/exchange.hpp"
 #include "plugin_api/cpp/hooks.hpp"
 #include "plugin_api/cpp/host.hpp"
+#include "plugin_api/cpp/kv.hpp"
 #include "plugin_api/cpp/metrics.hpp"
 #include "plugin_api/cpp/plugin.hpp"
 #include "plugin_api/cpp/source.hpp"

@@ -21,6 +21,7 @@
 #include "plugin_api/ext/control.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
@@ -57,6 +58,7 @@ struct Host {
   cleat_host_control control;
   cleat_host_events events;
   cleat_host_handler handler;
+  cleat_host_kv kv;
   cleat_host_metadata metadata;
   cleat_host_metrics metrics;
   cleat_host_post post;

@@ -8,6 +8,7 @@
 
 #include "plugin_api/cpp/config.hpp"
 #include "plugin_api/cpp/exchange.hpp"
+#include "plugin_api/cpp/kv.hpp"
 #include "plugin_api/cpp/metrics.hpp"
 #include "plugin_api/cpp/source.hpp"
 
@@ -200,6 +201,14 @@ class Plugin {
   // [any]
   Status publish(std::string_view name, std::string_view data) const noexcept {
     return detail::call(detail::host.events.publish, self_, to_str(name), to_str(data));
+  }
+
+  // --- shared state [control]: in the constructor ---
+  // The space of that name, of this instance's name or with CLEAT_KV_PLUGIN of the plugin. Throws std::runtime_error where there is none to be had.
+  Kv open_kv(std::string_view name, std::uint64_t bytes_max, std::uint32_t flags = 0) const {
+    std::uint64_t space = 0;
+    if (detail::call(detail::host.kv.open, self_, to_str(name), flags, bytes_max, &space) != CLEAT_OK) throw std::runtime_error(error_text());
+    return Kv(space);
   }
 
   // --- a source of configuration [any] ---
