@@ -5,6 +5,7 @@
 #include "kernel/hooks/tickets.hpp"
 #include "kernel/respond/forward.hpp"
 #include "kernel/upstream/client.hpp"
+#include "kernel/watch/memory.hpp"
 
 namespace cleat {
 
@@ -46,6 +47,10 @@ void Exchange::begin(Downstream& server_, const Listener& listener_, std::string
   if (error) {
     close_after_ = true;
     reply_locally(error.status, "bad_request", error.reason);
+  } else if (watch::short_of_memory() && !listener->config->limits.ignore_memory_max) {
+    close_after_ = true;
+    count_bite("memory_max");
+    reply_locally(503, "overload", "the process is over its memory budget");
   } else if (missing != nullptr) {
     reply_locally(503, "plugin_quarantined", arena.copy(missing->name));
   } else {

@@ -6,6 +6,7 @@
 
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/upstream/pool.hpp"
+#include "kernel/watch/memory.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -24,6 +25,10 @@ TcpProxy::~TcpProxy() { leave_endpoint(); }
 void TcpProxy::start() {
   const Listener& listener = connection_.listener();
   cluster_ = listener.routes[0].target(worker_);
+  if (watch::short_of_memory() && !listener.config->limits.ignore_memory_max) {
+    metrics::add(listener.bite("memory_max"), 1);
+    return close();
+  }
   connect();
 }
 

@@ -8,6 +8,8 @@
 namespace cleat::config {
 namespace {
 
+constexpr std::uint64_t kMemoryMaxMin = 16 * 1024 * 1024;
+
 constexpr std::int64_t kWorkersMax = 255;        // a worker's number has 8 bits in the handles of the ABI
 
 constexpr std::int64_t kQuarantineCountMax = 10'000;  // so many times of failures are kept of each instance
@@ -65,6 +67,7 @@ void read_file_part(const Document& document, Diagnostics& diagnostics, Part& pa
                                   {"error", Model::LogLevel::kError}},
                                  model.log_level);
   optional(root, "watch", reading, model.watch);
+  optional_bytes(root, "memory_max", reading, kMemoryMaxMin, model.memory_max);
   const Node* watchdog = child(root, "watchdog");
   if (watchdog != nullptr && expect_map(*watchdog, reading)) optional(*watchdog, "stall", reading, model.watchdog.stall);
   if (optional(root, "crash_report", reading, model.crash_report)) model.crash_report = beside(document.file, model.crash_report);

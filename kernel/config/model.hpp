@@ -123,6 +123,7 @@ struct Limits {                      // limits: {...}
   std::uint64_t body_bytes = 0;               // most a request body may have: 413; 0 = no bound
   std::uint64_t connections = 10'000;         // of this listener, over all workers: further ones are closed at accept
   std::uint64_t requests_per_connection = 0;  // then Connection: close; 0 = no bound
+  bool ignore_memory_max = false;             // serves on when the process is over memory_max: for a listener of operators
 };
 
 enum class SlashPolicy : std::uint8_t { kKeep, kDecode, kReject };  // %2F in paths
@@ -207,6 +208,7 @@ struct Model {
   enum class LogLevel : std::uint8_t { kDebug, kInfo, kWarn, kError } log_level = LogLevel::kInfo;
   Milliseconds watch{0};             // how often to look whether the file has changed, and reload; 0 = never
   Watchdog watchdog;
+  std::uint64_t memory_max = 0;               // of what the process has resident: over it exchanges that begin get 503; 0 = no bound
   std::string crash_report;          // a file that reports of crashes are appended to, made absolute as plugin_path; empty: none
   std::vector<Instance> instances;   // plugins:
   std::vector<Listener> listeners;

@@ -36,6 +36,7 @@ void read_limits(const Node& node, Reading& reading, Limits& limits) {
   optional_bytes(node, "body_bytes", reading, 0, limits.body_bytes);
   optional_integer(node, "connections", reading, 1, kCountMax, limits.connections);
   optional_integer(node, "requests_per_connection", reading, 0, kCountMax, limits.requests_per_connection);
+  optional(node, "ignore_memory_max", reading, limits.ignore_memory_max);
 }
 
 void read_path_policy(const Node& node, Reading& reading, PathPolicy& path) {

@@ -13,6 +13,7 @@
 #include "kernel/events.hpp"
 #include "kernel/hooks/quarantine.hpp"
 #include "kernel/watch/crash_report.hpp"
+#include "kernel/watch/memory.hpp"
 #include "kernel/watch/own_thread.hpp"
 #include "kernel/watch/stack_trace.hpp"
 
@@ -139,6 +140,7 @@ void look(OwnThread& thread, std::uint64_t stall, std::uint64_t now) {
 void configure(const config::Model& model) {
   stall_ms.store(static_cast<std::uint64_t>(model.watchdog.stall.count()), std::memory_order_relaxed);
   set_crash_file(model.crash_report);
+  set_memory_max(model.memory_max);
 }
 
 Watchdog::Watchdog() {
@@ -174,6 +176,7 @@ void Watchdog::run() {
       look(thread, stall, now);
     });
     hooks::end_due_quarantines();
+    look_at_memory(now);
     looked = now_ms();  // what the telling took is not time that was lost
   }
 }
