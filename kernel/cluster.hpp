@@ -22,7 +22,7 @@
 namespace cleat {
 
 namespace upstream {
-class Client;
+class Http1Client;
 class Pool;
 }  // namespace upstream
 
@@ -35,7 +35,7 @@ struct Endpoint {
   std::atomic<bool> removed{false};  // in no current set: idle connections to it are not kept
   struct alignas(64) OnWorker {      // written by that worker only, on a cache line of its own
     std::atomic<std::uint32_t> in_flight{0};
-    std::vector<upstream::Client*> idle;  // of its pool, the latest last
+    std::vector<upstream::Http1Client*> idle;  // of its pool, the latest last
   };
   const std::unique_ptr<OnWorker[]> on_worker;
   const std::uint32_t workers;

@@ -4,7 +4,6 @@
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/hooks/tickets.hpp"
 #include "kernel/respond/forward.hpp"
-#include "kernel/upstream/client.hpp"
 #include "kernel/watch/memory.hpp"
 
 namespace cleat {
@@ -12,7 +11,7 @@ namespace cleat {
 using hooks::Hook;
 
 Exchange::Exchange(Worker& worker_, std::uint32_t slot_)
-    : worker(worker_), slot(slot_), arena(worker_.blocks), request_pipe(*this, false), response_pipe(*this, true),
+    : Requester(worker_.blocks), worker(worker_), slot(slot_), request_pipe(*this, false), response_pipe(*this, true),
       deadline_(worker_.reactor.wheel(), [](void* self) { static_cast<Exchange*>(self)->on_deadline(); }, this) {}
 
 Exchange::~Exchange() = default;

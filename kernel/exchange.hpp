@@ -14,21 +14,18 @@
 #include <cstdint>
 #include <string_view>
 
-#include "kernel/base/arena.hpp"
 #include "kernel/base/buffer.hpp"
 #include "kernel/base/timer_wheel.hpp"
 #include "kernel/body_pipe.hpp"
 #include "kernel/downstream.hpp"
 #include "kernel/generation.hpp"
-#include "kernel/http/message.hpp"
 #include "kernel/http/parse.hpp"
-#include "kernel/http/write.hpp"
+#include "kernel/upstream.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
 
 namespace upstream {
-class Client;
 class Pool;
 struct SetInUse;
 }  // namespace upstream
@@ -43,7 +40,7 @@ enum class Flow : std::uint8_t { kNext, kWait, kJump };
 // A suspended hook, one for the heads and one for each body.
 enum class Lane : std::uint8_t { kHead, kRequestBody, kResponseBody };
 
-class Exchange {
+class Exchange final : public Requester {
  public:
   static constexpr std::size_t kStateBytesMax = 4096;
   static constexpr std::uint32_t kReroutesMax = 4;
@@ -66,18 +63,17 @@ class Exchange {
   void downstream_gone();                                      // the connection is unusable
   void downstream_writable();                                  // everything handed over has been sent
 
-  // --- from upstream (Client, Pool) ---
-  void attempt_connected(upstream::Client& client);
-  void attempt_failed(std::uint32_t how);                      // CLEAT_END_*
-  void response_informational();                               // a 1xx head is in `response`
-  void response_head_complete();
-  bool response_wanted() const;
-  void response_data(std::string_view data);
-  void response_end();
-  void response_broken();                                      // after the head
-  void upstream_writable();
-
-  void settle();                                               // a connection has handed over all it has: send, go on
+  // --- Requester ---
+  void attempt_connected() override;
+  void attempt_failed(std::uint32_t how) override;
+  void response_informational() override;
+  void response_head_complete() override;
+  bool response_wanted() const override;
+  void response_data(std::string_view data) override;
+  void response_end() override;
+  void response_broken() override;
+  void upstream_writable() override;
+  void settle() override;                                      // of either side: it has handed over all it has
 
   // --- from hooks/ (host functions); all take effect after the running hook ---
   void resume(Lane lane, std::uint64_t number, std::uint32_t verdict);
@@ -107,13 +103,8 @@ class Exchange {
   Cluster* cluster = nullptr;
   Endpoint* endpoint = nullptr;
   upstream::SetInUse* endpoints = nullptr;                     // that `endpoint` is of
-  upstream::Client* client = nullptr;
-  Arena arena;
-  http::RequestHead request;
-  http::ResponseHead response;
-  http::Fields request_trailers, response_trailers;
   std::string_view original_target, original_authority, request_id;
-  std::string_view reply_flag, reply_reason;
+  std::string_view reply_flag;
   const hooks::Instance* reply_by = nullptr;                   // nullptr and a flag: the kernel
   std::uint64_t start_us = 0, start_unix_us = 0;               // of the first byte
   std::uint64_t request_end_us = 0, upstream_start_us = 0, upstream_head_us = 0;  // monotonic; 0 = not yet
@@ -215,7 +206,6 @@ class Exchange {
   bool has_request_body() const;
   Flow start_attempt();
   void start_sending();
-  void put_upstream(std::string_view data);
   void end_request_upstream();
   void sink_request(std::string_view data, bool end);   // from request_pipe
   void after_data();
@@ -252,7 +242,6 @@ class Exchange {
   bool close_after_ = false, continue_sent_ = false;
   bool tunnel_up_closed_ = false, tunnel_down_closed_ = false;
   bool until_close_ = false;                            // the response's body is framed by the connection's end
-  http::Body up_framing_ = http::Body::kNone;
   std::uint32_t reroutes_ = 0, informational_ = 0;
   // Milliseconds of the worker's clock; 0 = none.
   std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, again_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;

@@ -83,7 +83,7 @@ Flow Exchange::start_attempt() {
   return Flow::kWait;
 }
 
-void Exchange::attempt_connected(upstream::Client&) {
+void Exchange::attempt_connected() {
   if (stage != Stage::kConnect) return;
   if (request.is_connect()) {  // the tunnel's far end is there: that is the answer
     response = {};
@@ -112,32 +112,16 @@ void Exchange::start_sending() {
   } else {
     how.framing = {http::Body::kLength, request.content_length, false};
   }
-  up_framing_ = how.framing.body;
   if (request.authority.empty()) request.authority = endpoint->text;  // HTTP/1.0 without Host
-  http::write_request_head(client->out(), request, how);
-  if (!held_.empty()) put_upstream(held_.view());
+  client->send_head(request, how);
+  if (!held_.empty()) client->send_data(held_.view());
   if (gathered_ || !has_request_body() || request_pipe.done()) end_request_upstream();
   if (!request_sent_) server->pull();
   if (client != nullptr) client->flush();
 }
 
-void Exchange::put_upstream(std::string_view data) {
-  if (data.empty()) return;
-  if (up_framing_ == http::Body::kChunked) {
-    http::write_chunk_head(client->out(), data.size());
-    client->send(data);
-    client->out().append("\r\n");
-  } else {
-    client->send(data);
-  }
-}
-
 void Exchange::end_request_upstream() {
-  if (up_framing_ == http::Body::kChunked) {
-    client->out().append("0\r\n");
-    http::write_fields(client->out(), request_trailers);
-    client->out().append("\r\n");
-  }
+  client->send_end(request_trailers);
   request_sent_ = true;
 }
 
@@ -162,7 +146,7 @@ void Exchange::request_data(std::string_view data) {
   touch();
   request_bytes += data.size();
   if (stage == Stage::kTunnel) {
-    client->send(data);
+    client->send_data(data);
     client->flush();
     return;
   }
@@ -174,7 +158,7 @@ void Exchange::request_end() {
   touch();
   if (stage == Stage::kTunnel) {
     tunnel_down_closed_ = true;
-    if (client != nullptr) client->shutdown_write();
+    if (client != nullptr) client->send_end({});
     end_tunnel_if_closed();
     return;
   }
@@ -209,7 +193,7 @@ void Exchange::sink_request(std::string_view data, bool end) {
     kept_ = false;
   }
   if (client == nullptr || stage == Stage::kGather) return;
-  put_upstream(data);
+  client->send_data(data);
   if (end) end_request_upstream();
 }
 
@@ -295,7 +279,7 @@ bool Exchange::offers_upgrade() const {
   return !request.upgrade.empty() && route->config->allow_upgrade && !http::has_token(request.upgrade, "h2c");
 }
 
-bool Exchange::attempt_unsent() const { return client == nullptr || client->sent_bytes() == 0; }
+bool Exchange::attempt_unsent() const { return client == nullptr || client->unsent(); }
 
 bool Exchange::can_retry() const {
   if (head_sent_ || stage != Stage::kAttemptEnd || request.is_connect()) return false;
@@ -349,9 +333,7 @@ Flow Exchange::end_attempt() {
 
 void Exchange::drop_client() {
   if (client != nullptr) {
-    upstream::Client* gone = client;
-    client = nullptr;
-    pool().release(*gone, false);
+    std::exchange(client, nullptr)->release(false);
   } else if (stage == Stage::kConnect && cluster != nullptr) {
     pool().forget(*this);
   }
@@ -365,9 +347,7 @@ void Exchange::release_upstream(bool reusable) {
     return;
   }
   upstream_done_ = true;
-  upstream::Client* gone = client;
-  client = nullptr;
-  pool().release(*gone, reusable && request_sent_ && response.keep_alive && stage != Stage::kTunnel);
+  std::exchange(client, nullptr)->release(reusable && request_sent_ && response.keep_alive && stage != Stage::kTunnel);
 }
 
 // --- tunnels ---

@@ -30,9 +30,10 @@ bool Transport::note_writable() {
 // Less than the scratch memory holds: the socket is drained, and the next byte is an event of its own, so there is no need to ask again;
 // not so behind a half-close, whose event may have been this one.
 Io Transport::read(std::string_view& data) {
-  const Io io = read_some(socket_.fd(), worker_.scratch.get(), Worker::kScratchBytes);
+  char* const scratch = worker_.scratch.get() + (side_ == Side::kUpstream ? Worker::kScratchBytes : 0);
+  const Io io = read_some(socket_.fd(), scratch, Worker::kScratchBytes);
   if (io.blocked || (io.size != 0 && io.size < Worker::kScratchBytes && !hangup_)) readable_ = false;
-  data = {worker_.scratch.get(), io.size};
+  data = {scratch, io.size};
   return io;
 }
 

@@ -17,7 +17,9 @@ class Transport {
  public:
   static constexpr std::size_t kCoalesceBytes = 16 * 1024;  // pieces up to this are copied behind what waits
 
-  Transport(Worker& worker, Socket socket) : worker_(worker), socket_(std::move(socket)) {}
+  enum class Side : std::uint8_t { kDownstream, kUpstream };  // whose half of the scratch memory it reads into
+
+  Transport(Worker& worker, Socket socket, Side side = Side::kDownstream) : worker_(worker), socket_(std::move(socket)), side_(side) {}
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
@@ -33,7 +35,7 @@ class Transport {
   void set_blocked() { blocked_ = true; }    // not connected yet
 
   // --- reading ---
-  // What is there, up to the size of the scratch memory; `data` lives until the next read of anyone on this worker.
+  // What is there, up to the size of the scratch memory; `data` lives until the next read on this side of anyone on this worker.
   Io read(std::string_view& data);
 
   // --- writing ---
@@ -53,6 +55,7 @@ class Transport {
   Io write(const iovec* parts, int count);
   Worker& worker_;
   Socket socket_;
+  const Side side_;
   bool readable_ = false, hangup_ = false, blocked_ = false, shut_wanted_ = false, broken_ = false;
   std::uint64_t sent_bytes_ = 0;
   Buffer out_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/exchange.hpp"
+#include "kernel/http1_body.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -351,20 +352,14 @@ void Http1Server::send_head(const http::ResponseHead& head, const http::Response
 }
 
 void Http1Server::send_data(std::string_view data) {
-  if (framing_ != http::Body::kChunked) return transport_.send(data);
-  if (data.empty()) return;
-  http::write_chunk_head(transport_.out(), data.size());
-  transport_.send(data);
-  transport_.out().append("\r\n");
+  send_http1_body(transport_, framing_, data);
 }
 
 void Http1Server::send_end(const http::Fields& trailers) {
   if (state_ == State::kTunnel) {
     transport_.shut_when_sent();
-  } else if (framing_ == http::Body::kChunked) {
-    transport_.out().append("0\r\n");
-    http::write_fields(transport_.out(), trailers);
-    transport_.out().append("\r\n");
+  } else {
+    end_http1_body(transport_, framing_, trailers);
   }
 }
 

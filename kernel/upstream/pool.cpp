@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "kernel/accept/connection.hpp"
-#include "kernel/exchange.hpp"
 #include "kernel/hooks/instance.hpp"
 
 namespace cleat::upstream {
@@ -74,8 +73,8 @@ void Pool::take_set() {
     for (std::uint32_t i = 0; i < count; ++i) turns.push_back({1.0 / set.members[i].weight, i});
     turns_ = decltype(turns_)(std::greater<>(), std::move(turns));
   }
-  for (Client* client = idle_first_; client != nullptr;) {
-    Client* const after = client->idle_after;
+  for (Http1Client* client = idle_first_; client != nullptr;) {
+    Http1Client* const after = client->idle_after;
     if (client->endpoint().removed.load(std::memory_order_relaxed)) client->close();
     client = after;
   }
@@ -126,33 +125,33 @@ bool Pool::admit_other() {
   return true;
 }
 
-Pool::Acquired Pool::acquire(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
+Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
   auto& idle = idle_of(*endpoint);
   while (!fresh && !idle.empty()) {
-    Client* client = idle.back();
+    Http1Client* client = idle.back();
     if ((client->pending_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) {  // it has ended, or sent what nobody asked for
       client->close();
       continue;
     }
     remove_idle(*client);
-    client->serve(exchange);
+    client->serve(requester);
     return Acquired::kNow;
   }
   // Full, but with idle connections to other endpoints: one of them makes room.
   if (full() && idle_first_ != nullptr) idle_first_->close();
   if (!full()) {
-    if (connect(exchange, endpoint)) return Acquired::kLater;
+    if (connect(requester, endpoint)) return Acquired::kLater;
     return Acquired::kRefused;
   }
   if (waiting_.size() >= cluster_->config.pending_max) {
     metrics::add(cluster_->metrics.overflows, 1);
     return Acquired::kRefused;
   }
-  waiting_.push_back({&exchange, endpoint});
+  waiting_.push_back({&requester, endpoint});
   return Acquired::kLater;
 }
 
-bool Pool::connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint) {
+bool Pool::connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoint) {
   int error = 0;
   Socket socket = start_connect(endpoint->address, error);
   if (!socket.open()) {  // out of descriptors
@@ -160,18 +159,18 @@ bool Pool::connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint
     return false;
   }
   metrics::add(cluster_->metrics.connections, 1);
-  auto client = std::make_unique<Client>(*this, endpoint, std::move(socket), true);
+  auto client = std::make_unique<Http1Client>(*this, endpoint, std::move(socket), true);
   client->pool_index = clients_.size();
-  client->serve(exchange);
+  client->serve(requester);
   clients_.push_back(std::move(client));
   return true;
 }
 
-void Pool::forget(Exchange& exchange) {
-  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.exchange == &exchange; });
+void Pool::forget(Requester& requester) {
+  std::erase_if(waiting_, [&](const Waiting& waiting) { return waiting.requester == &requester; });
 }
 
-void Pool::release(Client& client, bool reusable) {
+void Pool::release(Http1Client& client, bool reusable) {
   const config::Cluster& limits = cluster_->config;
   const bool worn = limits.requests_per_connection != 0 && client.served() >= limits.requests_per_connection;
   const bool removed = client.endpoint().removed.load(std::memory_order_relaxed);
@@ -192,36 +191,36 @@ void Pool::serve_waiting() {
     const Waiting next = waiting_.front();
     if (full() && idle_first_ == nullptr) return;
     waiting_.pop_front();
-    switch (acquire(*next.exchange, next.endpoint, false)) {
-      case Acquired::kNow: next.exchange->attempt_connected(*next.exchange->client); break;
+    switch (acquire(*next.requester, next.endpoint, false)) {
+      case Acquired::kNow: next.requester->attempt_connected(); break;
       case Acquired::kLater: break;
-      case Acquired::kRefused: next.exchange->attempt_failed(CLEAT_END_OVERFLOW); break;
+      case Acquired::kRefused: next.requester->attempt_failed(CLEAT_END_OVERFLOW); break;
     }
   }
 }
 
-void Pool::connect_failed(Client& client, std::uint32_t how) {
+void Pool::connect_failed(Http1Client& client, std::uint32_t how) {
   metrics::add(cluster_->metrics.connect_failures, 1);
-  Exchange* exchange = client.exchange();
+  Requester* requester = client.requester();
   client.close();
-  if (exchange != nullptr) exchange->attempt_failed(how);
+  if (requester != nullptr) requester->attempt_failed(how);
 }
 
-void Pool::drop(Client& client) {
+void Pool::drop(Http1Client& client) {
   if (client.is_idle) remove_idle(client);
   const std::size_t i = client.pool_index;
-  std::unique_ptr<Client> gone = std::move(clients_[i]);
+  std::unique_ptr<Http1Client> gone = std::move(clients_[i]);
   if (i + 1 != clients_.size()) {
     clients_[i] = std::move(clients_.back());
     clients_[i]->pool_index = i;
   }
   clients_.pop_back();
   // The object may be in the middle of a callback: it goes when the turn ends.
-  worker_.reactor.retire([keep = std::shared_ptr<Client>(std::move(gone))] {});
+  worker_.reactor.retire([keep = std::shared_ptr<Http1Client>(std::move(gone))] {});
   if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
 }
 
-void Pool::add_idle(Client& client) {
+void Pool::add_idle(Http1Client& client) {
   idle_of(client.endpoint()).push_back(&client);
   client.is_idle = true;
   client.idle_before = idle_last_;
@@ -231,8 +230,8 @@ void Pool::add_idle(Client& client) {
   ++idle_count_;
 }
 
-void Pool::remove_idle(Client& client) {
-  std::vector<Client*>& idle = idle_of(client.endpoint());
+void Pool::remove_idle(Http1Client& client) {
+  std::vector<Http1Client*>& idle = idle_of(client.endpoint());
   if (idle.back() == &client) {
     idle.pop_back();
   } else {

@@ -1,5 +1,5 @@
 // Pool: one worker's connections to one cluster, as long as a generation of the worker has the cluster. Keeps idle ones by endpoint, last
-// in first out; bounds how many there are, how many idle, and how many exchanges may wait for one. Chooses endpoints by weighted round robin.
+// in first out; bounds how many there are, how many idle, and how many requesters may wait for one. Chooses endpoints by weighted round robin.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "kernel/cluster.hpp"
-#include "kernel/upstream/client.hpp"
+#include "kernel/upstream/http1_client.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -48,13 +48,13 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::uint32_t next_endpoint(const SetInUse& set, const TriedEndpoints& tried);
 
   enum class Acquired : std::uint8_t { kNow, kLater, kRefused };
-  // kNow: the client serves the exchange. kLater: attempt_connected or attempt_failed will be called. kRefused: over the bounds.
+  // kNow: the client serves the requester. kLater: attempt_connected or attempt_failed will be called. kRefused: over the bounds.
   // `fresh`: not a connection that served before.
-  Acquired acquire(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint, bool fresh);
-  void forget(Exchange& exchange);                // it waits no longer
-  void release(Client& client, bool reusable);    // by the exchange it served, at the end
-  void drop(Client& client);                      // closed
-  void connect_failed(Client& client, std::uint32_t how);  // tells the exchange
+  Acquired acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh);
+  void forget(Requester& requester);                // it waits no longer
+  void release(Http1Client& client, bool reusable);    // through the client, by whom it served
+  void drop(Http1Client& client);                      // closed
+  void connect_failed(Http1Client& client, std::uint32_t how);  // tells the requester
   void close_idle();
 
   // Connections to endpoints that are not the pool's own, within the same bound.
@@ -72,16 +72,16 @@ class Pool : public std::enable_shared_from_this<Pool> {
     bool operator>(const Turn& other) const { return due > other.due || (due == other.due && endpoint > other.endpoint); }
   };
   struct Waiting {
-    Exchange* exchange;
+    Requester* requester;
     std::shared_ptr<Endpoint> endpoint;
   };
   void take_set();
   SetInUse* enter_original(Connection& downstream);
   bool full() const;
-  bool connect(Exchange& exchange, const std::shared_ptr<Endpoint>& endpoint);
-  std::vector<Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
-  void add_idle(Client& client);
-  void remove_idle(Client& client);
+  bool connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoint);
+  std::vector<Http1Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
+  void add_idle(Http1Client& client);
+  void remove_idle(Http1Client& client);
   void serve_waiting();
   static void serve_waiting_later(void* self, std::uint64_t);
 
@@ -91,9 +91,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::list<SetInUse> sets_;                      // the last is the current one; earlier ones are in use still
   std::unordered_map<std::string, SetInUse> originals_;  // by address: sets of one
   std::size_t sweep_at_ = kOriginalsSweepMin;     // so many of them, and those nobody uses are let go
-  std::vector<std::unique_ptr<Client>> clients_;
-  Client* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
-  Client* idle_last_ = nullptr;
+  std::vector<std::unique_ptr<Http1Client>> clients_;
+  Http1Client* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
+  Http1Client* idle_last_ = nullptr;
   std::uint32_t idle_count_ = 0;
   std::uint32_t others_ = 0;
   std::deque<Waiting> waiting_;

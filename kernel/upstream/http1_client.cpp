@@ -1,9 +1,9 @@
-#include "kernel/upstream/client.hpp"
+#include "kernel/upstream/http1_client.hpp"
 
 #include <algorithm>
 #include <cerrno>
 
-#include "kernel/exchange.hpp"
+#include "kernel/http1_body.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat::upstream {
@@ -13,22 +13,23 @@ constexpr http::HeadLimits kResponseLimits{};  // of heads that endpoints send
 
 }  // namespace
 
-Client::Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting)
-    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), socket_(std::move(socket)),
-      state_(connecting ? State::kConnecting : State::kIdle), deadline_(worker_.reactor.wheel(), &Client::on_deadline, this) {
+Http1Client::Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting)
+    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), transport_(worker_, std::move(socket), Transport::Side::kUpstream),
+      state_(connecting ? State::kConnecting : State::kIdle), deadline_(worker_.reactor.wheel(), &Http1Client::on_deadline, this) {
   const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
   if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
-  blocked_ = connecting;
-  if (!worker_.reactor.add(socket_.fd(), *this)) failed_ = true;
+  if (connecting) transport_.set_blocked();
+  if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
 }
 
-Client::~Client() = default;
+Http1Client::~Http1Client() = default;
 
-void Client::serve(Exchange& exchange) {
-  exchange_ = &exchange;
-  exchange.client = this;
+void Http1Client::serve(Requester& requester) {
+  requester_ = &requester;
+  requester.client = this;
   ++served_;
-  sent_bytes_ = response_bytes_ = 0;
+  transport_.count_from_here();
+  response_bytes_ = 0;
   scanned_ = 0;
   if (state_ != State::kConnecting) {
     state_ = State::kHead;
@@ -37,8 +38,8 @@ void Client::serve(Exchange& exchange) {
   pool_.cluster().count_in_flight(*endpoint_, worker_.index, 1);
 }
 
-void Client::on_deadline(void* self) {
-  auto* client = static_cast<Client*>(self);
+void Http1Client::on_deadline(void* self) {
+  auto* client = static_cast<Http1Client*>(self);
   if (client->state_ == State::kConnecting) {
     client->pool_.connect_failed(*client, CLEAT_END_CONNECT_TIMEOUT);
   } else if (client->state_ == State::kIdle) {
@@ -46,11 +47,11 @@ void Client::on_deadline(void* self) {
   }
 }
 
-void Client::on_io(std::uint32_t events) {
+void Http1Client::on_io(std::uint32_t events) {
   if (state_ == State::kClosed) return;
   if (state_ == State::kConnecting) {
     if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    const int error = socket_error(socket_.fd());
+    const int error = socket_error(transport_.fd());
     if (error != 0) {
       pool_.connect_failed(*this, CLEAT_END_CONNECT_FAILED);
       return;
@@ -58,16 +59,12 @@ void Client::on_io(std::uint32_t events) {
     if ((events & EPOLLOUT) == 0) return;
     connected();
     if (state_ == State::kClosed) return;
-  } else if ((events & EPOLLOUT) != 0 && blocked_) {
-    blocked_ = false;
-    flush();
-    if (state_ == State::kClosed) return;
-    if (!blocked_ && exchange_ != nullptr) exchange_->upstream_writable();
+  } else if ((events & EPOLLOUT) != 0 && transport_.note_writable()) {
+    if (requester_ != nullptr) requester_->upstream_writable();
     if (state_ == State::kClosed) return;
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    readable_ = true;
-    if ((events & ~static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT)) != 0) hangup_ = true;  // may have come with the last bytes: no event of its own follows
+    transport_.note_readable(events);
     if (state_ == State::kIdle) {  // nothing is expected: the end, or bytes nobody asked for. Either way it is of no more use.
       close();
       return;
@@ -76,127 +73,91 @@ void Client::on_io(std::uint32_t events) {
   }
 }
 
-void Client::connected() {
+void Http1Client::connected() {
   deadline_.clear();
-  blocked_ = false;
+  transport_.note_writable();
   state_ = State::kHead;
-  if (exchange_ != nullptr) exchange_->attempt_connected(*this);
+  if (requester_ != nullptr) requester_->attempt_connected();
 }
 
-void Client::send(std::string_view data) {
-  if (data.empty()) return;
-  if (blocked_ || (!out_.empty() && data.size() <= kCoalesceBytes && out_.size() <= kCoalesceBytes)) {
-    out_.append(data);
-    return;
-  }
-  if (data.size() <= kCoalesceBytes / 4) {  // small: wait for flush, more may come
-    out_.append(data);
-    return;
-  }
-  iovec parts[2];
-  int count = 0;
-  if (!out_.empty()) parts[count++] = {const_cast<char*>(out_.view().data()), out_.size()};
-  parts[count++] = {const_cast<char*>(data.data()), data.size()};
-  const Io io = write_some(socket_.fd(), parts, count);
-  if (io.failed != 0) {  // the reading side tells the exchange, in a turn of its own
-    failed_ = true;
-    out_.clear();
-    return;
-  }
-  sent_bytes_ += io.size;
-  const std::size_t of_out = std::min(io.size, out_.size());
-  const std::size_t of_data = io.size - of_out;
-  out_.consume(of_out);
-  if (of_data < data.size()) {
-    out_.append(data.substr(of_data));
-    blocked_ = true;
+void Http1Client::send_head(const http::RequestHead& head, const http::RequestWrite& how) {
+  framing_ = how.framing.body;
+  http::write_request_head(transport_.out(), head, how);
+}
+
+// A write that failed is told by the reading side, in a turn of its own.
+void Http1Client::send_data(std::string_view data) { send_http1_body(transport_, framing_, data); }
+
+void Http1Client::send_end(const http::Fields& trailers) {
+  if (state_ == State::kTunnel) {
+    transport_.shut_when_sent();
+  } else {
+    end_http1_body(transport_, framing_, trailers);
   }
 }
 
-void Client::flush() {
-  if (blocked_ || failed_) return;
-  if (!out_.empty()) {
-    const iovec part{const_cast<char*>(out_.view().data()), out_.size()};
-    const Io io = write_some(socket_.fd(), &part, 1);
-    if (io.failed != 0) {
-      failed_ = true;
-      out_.clear();
-      return;
-    }
-    sent_bytes_ += io.size;
-    out_.consume(io.size);
-    blocked_ = !out_.empty();
-  }
-  if (out_.empty()) {
-    worker_.give_buffer(std::move(out_));
-    if (shut_wanted_ && !shut_) {
-      shut_ = true;
-      ::shutdown(socket_.fd(), SHUT_WR);
-    }
-  }
+void Http1Client::enter_tunnel() {
+  state_ = State::kTunnel;
+  framing_ = http::Body::kUntilClose;
 }
 
-void Client::shutdown_write() {
-  shut_wanted_ = true;
-  flush();
-}
+void Http1Client::release(bool reusable) { pool_.release(*this, reusable); }
 
-void Client::enter_tunnel() { state_ = State::kTunnel; }
-
-bool Client::clean() const {
+bool Http1Client::clean() const {
   const std::size_t unread = pulling_ ? rest_ : in_.size();  // bytes after the response: whoever sent them is not to be trusted again
-  return state_ == State::kDone && unread == 0 && !eof_ && !hangup_ && !failed_ && out_.empty() && !blocked_ && !shut_wanted_;
+  return state_ == State::kDone && unread == 0 && !eof_ && !transport_.hangup() && !transport_.broken() && transport_.all_sent() &&
+         !transport_.blocked();
 }
 
-void Client::idle(std::uint64_t until_ms) {
+void Http1Client::idle(std::uint64_t until_ms) {
   pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);  // one less
-  exchange_ = nullptr;
+  requester_ = nullptr;
   state_ = State::kIdle;
   if (until_ms != 0) deadline_.set(until_ms);
 }
 
-void Client::close() {
+void Http1Client::close() {
   if (state_ == State::kClosed) return;
-  if (exchange_ != nullptr) pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);
+  if (requester_ != nullptr) pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);
   state_ = State::kClosed;
-  exchange_ = nullptr;
+  requester_ = nullptr;
   deadline_.clear();
-  socket_.close();
+  transport_.close();
   pool_.drop(*this);
 }
 
-void Client::failed(std::uint32_t how) {
-  Exchange* exchange = exchange_;
-  if (exchange == nullptr) {
+void Http1Client::failed(std::uint32_t how) {
+  Requester* requester = requester_;
+  if (requester == nullptr) {
     close();
     return;
   }
   if (state_ == State::kHead) {
-    exchange->attempt_failed(how);
+    requester->attempt_failed(how);
   } else if (state_ == State::kTunnel) {
-    exchange->response_end();
+    requester->response_end();
   } else {
-    exchange->response_broken();
+    requester->response_broken();
   }
 }
 
-void Client::pull() {
-  if (pulling_ || exchange_ == nullptr) return;
+void Http1Client::pull() {
+  if (pulling_ || requester_ == nullptr) return;
   pulling_ = true;
-  Exchange& x = *exchange_;
-  while (exchange_ != nullptr && (state_ == State::kHead || state_ == State::kBody || state_ == State::kTunnel) && exchange_->response_wanted()) {
+  Requester& x = *requester_;
+  while (requester_ != nullptr && (state_ == State::kHead || state_ == State::kBody || state_ == State::kTunnel) && requester_->response_wanted()) {
     if (!in_.empty() && scanned_ < in_.size()) {
       const std::size_t used = take(in_.view());
       if (state_ == State::kClosed) break;
       in_.consume(used);
       if (used != 0) continue;
-      if (exchange_ == nullptr || !exchange_->response_wanted()) break;
+      if (requester_ == nullptr || !requester_->response_wanted()) break;
     }
     if (eof_) {
       ended();
       break;
     }
-    if (!readable_) break;
+    if (!transport_.readable()) break;
     read_more();
     if (state_ == State::kClosed) break;
   }
@@ -205,28 +166,23 @@ void Client::pull() {
   if (state_ != State::kClosed && in_.empty()) worker_.give_buffer(std::move(in_));
 }
 
-void Client::read_more() {
-  char* const scratch = worker_.scratch.get() + Worker::kScratchBytes;  // the half for upstreams
-  const Io io = read_some(socket_.fd(), scratch, Worker::kScratchBytes);
-  if (io.blocked) {
-    readable_ = false;
-    return;
-  }
+void Http1Client::read_more() {
+  std::string_view data;
+  const Io io = transport_.read(data);
+  if (io.blocked) return;
   if (io.closed || io.failed != 0) {
     eof_ = true;
-    if (io.failed != 0) failed_ = true;
+    if (io.failed != 0) transport_.break_off();
     if (in_.empty()) ended();
     return;
   }
-  if (io.size < Worker::kScratchBytes && !hangup_) readable_ = false;  // drained: the next byte is an event (edge-triggered)
   response_bytes_ += io.size;
-  std::string_view data(scratch, io.size);
   if (in_.empty()) {
     while (!data.empty()) {
       const std::size_t used = take(data);
       if (state_ == State::kClosed) return;
       data.remove_prefix(used);
-      if (used == 0 || exchange_ == nullptr || state_ == State::kDone) break;
+      if (used == 0 || requester_ == nullptr || state_ == State::kDone) break;
     }
   }
   if (!data.empty()) {
@@ -235,18 +191,18 @@ void Client::read_more() {
   }
 }
 
-std::size_t Client::take(std::string_view data) {
-  if (!exchange_->response_wanted()) return 0;
+std::size_t Http1Client::take(std::string_view data) {
+  if (!requester_->response_wanted()) return 0;
   switch (state_) {
     case State::kHead: return take_head(data);
     case State::kBody: return take_body(data);
-    case State::kTunnel: exchange_->response_data(data); return data.size();
+    case State::kTunnel: requester_->response_data(data); return data.size();
     default: return 0;
   }
 }
 
-std::size_t Client::take_head(std::string_view data) {
-  Exchange& x = *exchange_;
+std::size_t Http1Client::take_head(std::string_view data) {
+  Requester& x = *requester_;
   const http::HeadScan scan = http::scan_response_head(data, scanned_, kResponseLimits);
   if (scan.error) {
     x.reply_reason = scan.error.reason;
@@ -289,8 +245,8 @@ std::size_t Client::take_head(std::string_view data) {
   return used;
 }
 
-std::size_t Client::take_body(std::string_view data) {
-  Exchange& x = *exchange_;
+std::size_t Http1Client::take_body(std::string_view data) {
+  Requester& x = *requester_;
   switch (x.response.body) {
     case http::Body::kLength: {
       const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, data.size()));
@@ -298,7 +254,7 @@ std::size_t Client::take_body(std::string_view data) {
       rest_ = data.size() - size;
       if (body_left_ == 0) state_ = State::kDone;
       x.response_data(data.substr(0, size));
-      if (state_ == State::kDone && exchange_ == &x) x.response_end();
+      if (state_ == State::kDone && requester_ == &x) x.response_end();
       return size;
     }
     case http::Body::kUntilClose: x.response_data(data); return data.size();
@@ -327,14 +283,14 @@ std::size_t Client::take_body(std::string_view data) {
   return 0;
 }
 
-void Client::ended() {
-  if (exchange_ == nullptr) {
+void Http1Client::ended() {
+  if (requester_ == nullptr) {
     close();
     return;
   }
-  if (state_ == State::kBody && exchange_->response.body == http::Body::kUntilClose && !failed_) {
+  if (state_ == State::kBody && requester_->response.body == http::Body::kUntilClose && !transport_.broken()) {
     state_ = State::kDone;
-    exchange_->response_end();
+    requester_->response_end();
     return;
   }
   failed(CLEAT_END_RESET);

@@ -1,0 +1,86 @@
+// Http1Client: one HTTP/1.1 connection to an endpoint. Serves one request at a time; between, it idles in its pool. Writes what
+// the requester hands it, parses what comes back, and says plainly when the peer breaks off. Owned by its Pool; one worker.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "kernel/base/buffer.hpp"
+#include "kernel/base/reactor.hpp"
+#include "kernel/base/timer_wheel.hpp"
+#include "kernel/http/parse.hpp"
+#include "kernel/transport.hpp"
+#include "kernel/upstream.hpp"
+
+namespace cleat {
+class Worker;
+struct Endpoint;
+}  // namespace cleat
+
+namespace cleat::upstream {
+
+class Pool;
+
+class Http1Client final : public IoHandler, public Upstream {
+ public:
+  Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting);
+  ~Http1Client();
+
+  void on_io(std::uint32_t events) override;
+
+  // Upstream
+  void send_head(const http::RequestHead& head, const http::RequestWrite& how) override;
+  void send_data(std::string_view data) override;
+  void send_end(const http::Fields& trailers) override;
+  void flush() override { transport_.flush(); }
+  bool blocked() const override { return transport_.blocked(); }
+  void pull() override;
+  void enter_tunnel() override;
+  bool reused() const override { return served_ > 1; }
+  bool unsent() const override { return transport_.sent_bytes() == 0; }
+  bool response_begun() const override { return response_bytes_ > 0; }
+  void release(bool reusable) override;
+
+  // --- for the pool ---
+  void serve(Requester& requester);      // from now on
+  Endpoint& endpoint() const { return *endpoint_; }
+  Requester* requester() const { return requester_; }
+  std::uint64_t served() const { return served_; }
+  bool clean() const;                    // nothing unread, unsent or broken: may serve another
+  void idle(std::uint64_t until_ms);
+  void close();                          // at once; the pool forgets and retires it
+
+  std::size_t pool_index = 0;            // in the pool's list of all clients
+  Http1Client* idle_before = nullptr;    // in its list of idle ones
+  Http1Client* idle_after = nullptr;
+  bool is_idle = false;
+
+ private:
+  enum class State : std::uint8_t { kConnecting, kIdle, kHead, kBody, kDone, kTunnel, kClosed };
+  void connected();
+  void failed(std::uint32_t how);
+  void read_more();
+  std::size_t take(std::string_view data);       // hands on what the requester wants; how much was used
+  std::size_t take_head(std::string_view data);
+  std::size_t take_body(std::string_view data);
+  void ended();                                  // the peer will send no more
+  static void on_deadline(void* self);
+
+  Pool& pool_;
+  Worker& worker_;
+  const std::shared_ptr<Endpoint> endpoint_;
+  Transport transport_;
+  State state_;
+  http::Body framing_ = http::Body::kNone;       // of the request
+  Requester* requester_ = nullptr;
+  bool pulling_ = false, eof_ = false;
+  std::uint64_t served_ = 0, response_bytes_ = 0;
+  Buffer in_;
+  std::size_t scanned_ = 0;
+  std::size_t rest_ = 0;                         // while pulling: bytes read and not yet used
+  std::uint64_t body_left_ = 0;
+  http::ChunkedDecoder chunked_;
+  Deadline deadline_;  // connecting: the connect timeout; idle: the idle timeout
+};
+
+}  // namespace cleat::upstream
