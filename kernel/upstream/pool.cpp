@@ -203,7 +203,9 @@ void Pool::connect_failed(Http1Client& client, std::uint32_t how) {
   metrics::add(cluster_->metrics.connect_failures, 1);
   Requester* requester = client.requester();
   client.close();
-  if (requester != nullptr) requester->attempt_failed(how);
+  if (requester == nullptr) return;
+  requester->client = nullptr;  // it goes with this turn, and a hook may hold the attempt's end for longer
+  requester->attempt_failed(how);
 }
 
 void Pool::drop(Http1Client& client) {

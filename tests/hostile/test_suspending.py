@@ -1,10 +1,12 @@
 """Suspended hooks: resumed twice, resumed too late, with tickets of nobody, or never."""
 # ctest: timeout 300
 
+import socket
 import time
 
 import pytest
 from hostile import ask, closed_and_open, in_chain, instance, post, report
+from proxy import cluster
 from wire import DEADLINE_S, Incomplete
 
 SUSPEND_MS = 150
@@ -32,6 +34,18 @@ def test_a_body_that_is_held_for_ever_is_a_failure_when_its_time_is_over(hook, p
         pass
     except AssertionError as closed:
         assert "closed without a response" in str(closed)
+
+
+# The exchange kept the connection that had failed beyond the turn in which it is destroyed, and let go of it after the suspension.
+def test_the_end_of_an_attempt_that_did_not_connect_is_held(start, origin):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # does not listen
+        config = closed_and_open(origin, "never_resumes", timeouts={"suspend": f"{SUSPEND_MS}ms"})
+        config["clusters"] = [cluster("127.0.0.1:%d" % nobody.getsockname()[1])]
+        proxy = start(config, env={"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165"})  # freed memory is overwritten
+        for _ in range(3):
+            assert post(proxy, listener="closed", hook="on_attempt_end").status == 500
+            assert post(proxy, listener="open", hook="on_attempt_end").status == 503
 
 
 def test_a_local_reply_that_is_held_for_ever(proxy):
