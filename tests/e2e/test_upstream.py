@@ -195,6 +195,31 @@ def test_an_early_final_response_ends_the_upload(proxy, origin):
     origin.wait_for(lambda: connection.closed, "the upstream connection's end")
 
 
+def test_request_and_response_bodies_pass_at_the_same_time(proxy, origin):
+    """The origin gives back each piece as it comes; the client sends the next one only when it has the last. Both connections go on."""
+
+    async def head_handler(connection, _):
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        data = b""
+        while not data.endswith(b"\r\n0\r\n\r\n") and not connection.feed.eof:
+            piece = await connection.read_some()
+            data += piece
+            connection.send(piece)
+
+    origin.head_handler = head_handler
+    with proxy.client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.peek_for(b"\r\n\r\n")
+        for n in range(20):
+            client.send(b"8\r\npiece %02d\r\n" % n)
+            client.peek_for(b"piece %02d\r\n" % n)
+        client.send(b"0\r\n\r\n")
+        assert client.response().body == b"".join(b"piece %02d" % n for n in range(20))
+        origin.head_handler = None
+        assert client.get().status == 200
+    assert len(origin.since_reset()) == 1
+
+
 def test_an_early_response_with_the_body_still_coming_does_not_desynchronise(proxy, origin):
     """The whole body is sent after the early answer; what it contains must never be taken for a request."""
 
