@@ -133,6 +133,7 @@ class Exchange final : public Requester {
   std::size_t metadata_bytes = 0;
   std::uint32_t timers = 0;                                    // armed plugin timers of this exchange
   std::uint32_t timer_list = 0;                                // PluginTimers' list head (index + 1)
+  std::uint32_t calls = 0;                                     // that plugins have under way for this exchange
 
   // --- staged by host calls ---
   bool reply_staged = false;

@@ -8,6 +8,8 @@
 #include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
+#include "kernel/hooks/plugin_call.hpp"
+#include "kernel/hooks/plugin_calls.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
 #include "kernel/upstream/pool.hpp"
 
@@ -28,7 +30,8 @@ WorkerGeneration::WorkerGeneration(Worker& worker, std::shared_ptr<Generation> s
 }
 WorkerGeneration::~WorkerGeneration() = default;
 
-Worker::Worker(std::uint32_t index_) : index(index_), scratch(new char[2 * kScratchBytes]), plugin_timers(std::make_unique<PluginTimers>(*this)) {
+Worker::Worker(std::uint32_t index_) : index(index_), scratch(new char[2 * kScratchBytes]), plugin_timers(std::make_unique<PluginTimers>(*this)),
+      plugin_calls(std::make_unique<PluginCalls>(*this)) {
   if (getrandom(random_, sizeof random_, 0) != sizeof random_) random_[0] = unix_us() | 1;
   random_[0] |= 1;  // never all zero
 }
@@ -95,6 +98,7 @@ void Worker::stop_instances(const Generation& generation) {
     if (--running->second != 0) continue;
     running_.erase(running);
     plugin_timers->cancel_all(instance->handle);
+    plugin_calls->cancel_all(instance->handle);
     if (instance->table.worker_stop == nullptr) continue;
     hooks::call_callback(*this, *instance, hooks::Hook::kWorkerStop, nullptr, 255, [&] { instance->table.worker_stop(instance->self, index); });
   }

@@ -19,6 +19,7 @@ namespace cleat {
 class Acceptor;
 class Exchange;
 class Connection;
+class PluginCalls;
 class PluginTimers;
 class Worker;
 namespace upstream {
@@ -83,6 +84,7 @@ class Worker {
   std::vector<std::unique_ptr<Acceptor>> acceptors;  // those that no longer listen too, while connections came from them
   void remove(Acceptor& acceptor);
   std::unique_ptr<PluginTimers> plugin_timers;
+  std::unique_ptr<PluginCalls> plugin_calls;
   Connection* connections = nullptr;  // intrusive list
   std::uint64_t connection_count = 0;
   std::uint64_t random();              // not for secrets
@@ -114,7 +116,7 @@ class Worker {
 };
 
 // Handles of the ABI: worker (8 bits) | kind (2) | slot (22) | generation (32). Tickets: worker (8) | kind (2) | slot (22) | number (32).
-enum class HandleKind : std::uint64_t { kExchange = 1, kConnection = 2, kTimer = 3 };
+enum class HandleKind : std::uint64_t { kCall = 0, kExchange = 1, kConnection = 2, kTimer = 3 };
 constexpr std::uint64_t make_handle(std::uint32_t worker, HandleKind kind, std::uint32_t slot, std::uint32_t generation) {
   return static_cast<std::uint64_t>(worker) << 56 | static_cast<std::uint64_t>(kind) << 54 | static_cast<std::uint64_t>(slot & 0x3fffff) << 32 |
          generation;

@@ -3,6 +3,7 @@
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
 #include "kernel/upstream/pool.hpp"
+#include "kernel/hooks/plugin_calls.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
 
 namespace cleat::hooks {
@@ -113,6 +114,7 @@ void count_exchange_failure(Exchange& x, Instance& instance, Hook hook, const ch
 
 void cancel_timers(Exchange& x) {
   if (x.timers != 0) x.worker.plugin_timers->cancel_all(x);
+  if (x.calls != 0) x.worker.plugin_calls->cancel_all(x);
 }
 
 }  // namespace cleat::hooks

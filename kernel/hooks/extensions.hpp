@@ -12,6 +12,7 @@
 #include "plugin_api/ext/control.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
@@ -21,10 +22,10 @@
 namespace cleat::hooks {
 
 // ABI 0.9. Balancer, handler and config_source have a plugin's half too.
-inline constexpr std::array<std::string_view, 13> kHostExtensions = {
+inline constexpr std::array<std::string_view, 14> kHostExtensions = {
     CLEAT_EXT_CONFIG, CLEAT_EXT_BODY, CLEAT_EXT_ATTRIBUTES, CLEAT_EXT_METADATA, CLEAT_EXT_TIMER,
     CLEAT_EXT_POST, CLEAT_EXT_METRICS, CLEAT_EXT_BALANCER, CLEAT_EXT_HANDLER, CLEAT_EXT_EVENTS, CLEAT_EXT_CONTROL,
-    CLEAT_EXT_CONFIG_SOURCE, CLEAT_EXT_KV,
+    CLEAT_EXT_CONFIG_SOURCE, CLEAT_EXT_KV, CLEAT_EXT_HTTP_CALL,
 };
 
 constexpr bool host_has(std::string_view extension) {

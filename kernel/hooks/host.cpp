@@ -31,6 +31,7 @@ constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
     {CLEAT_EXT_CONTROL, &kHostControl},
     {CLEAT_EXT_CONFIG_SOURCE, &kHostConfigSource},
     {CLEAT_EXT_KV, &kHostKv},
+    {CLEAT_EXT_HTTP_CALL, &kHostHttpCall},
 }};
 
 constexpr bool has_exactly_what_is_promised() {

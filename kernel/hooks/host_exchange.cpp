@@ -140,7 +140,7 @@ cleat_status reply(cleat_exchange handle, const cleat_reply* given) {
   if (x->request.is_connect() && made.status / 100 == 2) return fail_call(CLEAT_INVALID, "reply: no CONNECT succeeds without an upstream");
   return guarded([&]() -> cleat_status {
     http::Fields fields;
-    if (const cleat_status wrong = copy_fields(*x, made.headers, made.header_count, FieldUse::kReply, fields)) return wrong;
+    if (const cleat_status wrong = copy_fields(x->arena, made.headers, made.header_count, FieldUse::kReply, fields)) return wrong;
     const std::string_view body = made.body.size == 0 ? std::string_view{} : x->arena.copy(to_view(made.body));
     const std::string_view reason = x->arena.copy(to_view(made.reason));
     if (body.size() != made.body.size || reason.data() == nullptr) return arena_is_full();

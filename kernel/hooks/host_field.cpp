@@ -1,4 +1,6 @@
 // The parts of a request head that are no header fields. What a plugin sets passes the checks that a client's request passed.
+#include "kernel/hooks/host_field.hpp"
+
 #include <algorithm>
 
 #include "kernel/hooks/host_fields.hpp"
@@ -36,8 +38,7 @@ cleat_status set_method(Exchange& x, std::string_view method) {
 // Kept in the Host field too, where there is one: reading either gives the same.
 cleat_status set_authority(Exchange& x, std::string_view authority) {
   if (x.request.is_connect()) return fail_call(CLEAT_INVALID, "field_set: CONNECT's authority is its target");
-  chars::Authority parts;
-  if (authority.size() > kAuthorityBytesMax || !chars::read_authority(authority, parts)) {
+  if (!valid_authority(authority)) {
     return fail_call(CLEAT_INVALID, "field_set: the authority is not host[:port]");
   }
   const std::string_view copy = x.arena.copy(authority);
@@ -51,20 +52,6 @@ cleat_status set_authority(Exchange& x, std::string_view authority) {
   if (!x.request.fields.add(x.arena, {"Host", copy, http::Name::kHost, false})) return arena_is_full();
   x.request.authority = copy;
   return CLEAT_OK;
-}
-
-// "/path?query" as a client may send it. Percent-triplets of the path are the normaliser's to judge.
-bool valid_target(std::string_view target) {
-  if (target.empty() || target.front() != '/') return false;
-  const std::size_t mark = std::min(target.find('?'), target.size());
-  if (!chars::all(target.substr(0, mark), chars::kPathChar)) return false;
-  if (mark == target.size()) return true;
-  const std::string_view query = target.substr(mark);
-  if (!chars::all(query, chars::kQueryChar)) return false;
-  for (std::size_t at = query.find('%'); at != std::string_view::npos; at = query.find('%', at + 3)) {
-    if (at + 2 >= query.size() || !chars::is(query[at + 1], chars::kHexChar) || !chars::is(query[at + 2], chars::kHexChar)) return false;
-  }
-  return true;
 }
 
 cleat_status set_target(Exchange& x, std::string_view target) {
@@ -82,6 +69,25 @@ cleat_status set_target(Exchange& x, std::string_view target) {
 }
 
 }  // namespace
+
+// Percent-triplets of the path are the normaliser's to judge.
+bool valid_target(std::string_view target) {
+  if (target.empty() || target.front() != '/') return false;
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  if (!chars::all(target.substr(0, mark), chars::kPathChar)) return false;
+  if (mark == target.size()) return true;
+  const std::string_view query = target.substr(mark);
+  if (!chars::all(query, chars::kQueryChar)) return false;
+  for (std::size_t at = query.find('%'); at != std::string_view::npos; at = query.find('%', at + 3)) {
+    if (at + 2 >= query.size() || !chars::is(query[at + 1], chars::kHexChar) || !chars::is(query[at + 2], chars::kHexChar)) return false;
+  }
+  return true;
+}
+
+bool valid_authority(std::string_view authority) {
+  chars::Authority parts;
+  return authority.size() <= kAuthorityBytesMax && chars::read_authority(authority, parts);
+}
 
 cleat_status field_get(cleat_exchange handle, cleat_field field, cleat_str* value) {
   cleat_status status;

@@ -6,7 +6,7 @@ namespace cleat::hooks {
 
 using http::Name;
 
-cleat_status arena_is_full() { return fail_call(CLEAT_LIMIT, "the exchange's memory is used up"); }
+cleat_status arena_is_full() { return fail_call(CLEAT_LIMIT, "the exchange's, or the call's, memory is used up"); }
 
 const char* refuse_name(Name known, FieldUse use) {
   if (use == FieldUse::kTrailers) {  // RFC 9110 6.5.1
@@ -31,7 +31,7 @@ const char* refuse_name(Name known, FieldUse use) {
   }
 }
 
-cleat_status copy_field(Exchange& x, cleat_str name, cleat_str value, FieldUse use, http::Field& out) {
+cleat_status copy_field(Arena& arena, cleat_str name, cleat_str value, FieldUse use, http::Field& out) {
   if (bad(name) || bad(value)) return fail_call(CLEAT_INVALID, "field: a pointer is NULL");
   if (name.size > kFieldNameBytesMax || value.size > kFieldValueBytesMax) {
     return fail_call(CLEAT_LIMIT, "field: a name has at most 1 KiB, a value 64 KiB");
@@ -40,7 +40,7 @@ cleat_status copy_field(Exchange& x, cleat_str name, cleat_str value, FieldUse u
   if (!http::valid_value(to_view(value))) return fail_call(CLEAT_INVALID, "field: the value holds what RFC 9110 5.5 does not allow");
   const Name known = http::name_of(to_view(name));
   if (const char* reason = refuse_name(known, use)) return fail_call(CLEAT_INVALID, reason);
-  char* const bytes = static_cast<char*>(x.arena.allocate(name.size + value.size, 1));
+  char* const bytes = static_cast<char*>(arena.allocate(name.size + value.size, 1));
   if (bytes == nullptr) return arena_is_full();
   std::memcpy(bytes, name.data, name.size);
   if (value.size != 0) std::memcpy(bytes + name.size, value.data, value.size);
@@ -48,13 +48,13 @@ cleat_status copy_field(Exchange& x, cleat_str name, cleat_str value, FieldUse u
   return CLEAT_OK;
 }
 
-cleat_status copy_fields(Exchange& x, const cleat_header* headers, std::uint64_t count, FieldUse use, http::Fields& out) {
+cleat_status copy_fields(Arena& arena, const cleat_header* headers, std::uint64_t count, FieldUse use, http::Fields& out) {
   if (headers == nullptr && count != 0) return fail_call(CLEAT_INVALID, "fields: the list is NULL");
   if (count > kFieldsMax) return fail_call(CLEAT_LIMIT, "fields: more than 200");
   for (std::uint64_t i = 0; i < count; ++i) {
     http::Field field;
-    if (const cleat_status status = copy_field(x, headers[i].name, headers[i].value, use, field)) return status;
-    if (!out.add(x.arena, field)) return arena_is_full();
+    if (const cleat_status status = copy_field(arena, headers[i].name, headers[i].value, use, field)) return status;
+    if (!out.add(arena, field)) return arena_is_full();
   }
   return CLEAT_OK;
 }

@@ -24,10 +24,10 @@ enum class FieldUse : std::uint8_t {
 const char* refuse_name(http::Name known, FieldUse use);
 
 // One checked field with its bytes in the arena. Nothing is changed on a failure.
-cleat_status copy_field(Exchange& x, cleat_str name, cleat_str value, FieldUse use, http::Field& out);
+cleat_status copy_field(Arena& arena, cleat_str name, cleat_str value, FieldUse use, http::Field& out);
 
 // A whole list. Memory that it took stays taken on a failure, but `out` is not to be used then.
-cleat_status copy_fields(Exchange& x, const cleat_header* headers, std::uint64_t count, FieldUse use, http::Fields& out);
+cleat_status copy_fields(Arena& arena, const cleat_header* headers, std::uint64_t count, FieldUse use, http::Fields& out);
 
 cleat_status arena_is_full();
 

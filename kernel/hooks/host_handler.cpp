@@ -47,7 +47,7 @@ bool has_no_body(const Exchange& x, std::uint32_t status) { return x.request.is_
 cleat_status make_head(Exchange& x, const cleat_reply& head) {
   http::ResponseHead made;
   made.status = static_cast<std::uint16_t>(head.status);
-  if (const cleat_status wrong = copy_fields(x, head.headers, head.header_count, FieldUse::kHandler, made.fields)) return wrong;
+  if (const cleat_status wrong = copy_fields(x.arena, head.headers, head.header_count, FieldUse::kHandler, made.fields)) return wrong;
   made.body = http::Body::kChunked;
   std::uint64_t most = UINT64_MAX;
   if (const http::Field* const length = made.fields.find(http::Name::kContentLength)) {
@@ -126,7 +126,7 @@ cleat_status handler_finish(cleat_exchange handle, const cleat_header* trailers,
   }
   return guarded([&]() -> cleat_status {
     http::Fields copies;
-    if (const cleat_status wrong = copy_fields(*x, trailers, count, FieldUse::kTrailers, copies)) return wrong;
+    if (const cleat_status wrong = copy_fields(x->arena, trailers, count, FieldUse::kTrailers, copies)) return wrong;
     if (x->handler_length == UINT64_MAX && x->response.body != http::Body::kNone) x->response_trailers = copies;
     x->handler_finished = true;
     x->wake();

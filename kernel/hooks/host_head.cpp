@@ -139,7 +139,7 @@ cleat_status header_set(cleat_exchange handle, cleat_part part, cleat_str name, 
   if (fields == nullptr) return status;
   return guarded([&]() -> cleat_status {
     http::Field field;
-    if (const cleat_status wrong = copy_field(*x, name, value, use_of(part), field)) return wrong;
+    if (const cleat_status wrong = copy_field(x->arena, name, value, use_of(part), field)) return wrong;
     for (std::uint32_t i = 0; i < fields->size(); ++i) {
       if (!http::equal_names((*fields)[i].name, field.name)) continue;
       // The first keeps its place; without its name it is not among those that are removed.
@@ -162,7 +162,7 @@ cleat_status header_add(cleat_exchange handle, cleat_part part, cleat_str name, 
   if (fields->size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_add: there are 200 fields already");
   return guarded([&]() -> cleat_status {
     http::Field field;
-    if (const cleat_status wrong = copy_field(*x, name, value, use_of(part), field)) return wrong;
+    if (const cleat_status wrong = copy_field(x->arena, name, value, use_of(part), field)) return wrong;
     return fields->add(x->arena, field) ? CLEAT_OK : arena_is_full();
   });
 }

@@ -11,6 +11,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
@@ -28,6 +29,7 @@ extern const cleat_host_post kHostPost;
 extern const cleat_host_balancer kHostBalancer;
 extern const cleat_host_handler kHostHandler;
 extern const cleat_host_events kHostEvents;
+extern const cleat_host_http_call kHostHttpCall;
 extern const cleat_host_kv kHostKv;
 extern const cleat_host_config_source kHostConfigSource;
 extern const cleat_host_control kHostControl;

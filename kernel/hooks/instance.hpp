@@ -29,7 +29,7 @@ class Library;  // library.hpp: a loaded plugin file
 enum class Hook : std::uint8_t {
   kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
   kAttemptEnd, kResponse, kResponseBody, kResponseTrailers, kReply, kEnd, kEvent, kDrain, kShutdown, kHandle, kHandleBody, kWritable,
-  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted, kLoad,
+  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted, kLoad, kCall,
   kCount,
 };
 inline constexpr std::size_t kHooks = static_cast<std::size_t>(Hook::kCount);

@@ -44,6 +44,7 @@
 // Threads: members of the class are shared by all workers: what hooks change is atomic, or one for each worker().
 #pragma once
 
+#include "plugin_api/cpp/call.hpp"
 #include "plugin_api/cpp/command.hpp"
 #include "plugin_api/cpp/config.hpp"
 #include "plugin_api/cpp/entry.hpp"

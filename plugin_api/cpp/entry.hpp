@@ -397,6 +397,7 @@ CLEAT_CPP_HIDDEN const cleat_plugin* enter(const cleat_host* table) noexcept {
   find_table(CLEAT_EXT_CONFIG_SOURCE, host.config_source);
   find_table(CLEAT_EXT_CONTROL, host.control);
   find_table(CLEAT_EXT_EVENTS, host.events);
+  find_table(CLEAT_EXT_HTTP_CALL, host.http_call);
   find_table(CLEAT_EXT_KV, host.kv);
   find_table(CLEAT_EXT_HANDLER, host.handler);
   find_table(CLEAT_EXT_METADATA, host.metadata);

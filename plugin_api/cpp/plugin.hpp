@@ -8,6 +8,7 @@
 
 #include "plugin_api/cpp/config.hpp"
 #include "plugin_api/cpp/exchange.hpp"
+#include "plugin_api/cpp/call.hpp"
 #include "plugin_api/cpp/kv.hpp"
 #include "plugin_api/cpp/metrics.hpp"
 #include "plugin_api/cpp/source.hpp"
@@ -203,6 +204,22 @@ class Plugin {
     return detail::call(detail::host.events.publish, self_, to_str(name), to_str(data));
   }
 
+  // --- calls to clusters [worker] ---
+  // Calls Method(Exchange, CallEvent, std::unique_ptr<User>) once, when the call is done or has failed; of one whose exchange has ended the
+  // Exchange is stale. Where this fails the user data is only destroyed, as where the instance's worker_stop ends the call.
+  //   struct Asked { cleat::Ticket ticket; };
+  //   void answered(cleat::Exchange x, cleat::CallEvent event, std::unique_ptr<Asked> asked);
+  //   call<&MyPlugin::answered>(x, {.cluster = "auth", .target = "/check"}, std::make_unique<Asked>(ticket));
+  template <auto Method, class User>
+  Result<CallHandle> call(Exchange owner, const CallRequest& request, std::unique_ptr<User> user) const noexcept {
+    return start_call(owner.handle(), request, detail::on_call<Method, User, true>, user);
+  }
+  // The same on the instance's own account: Method(CallEvent, std::unique_ptr<User>). From worker_start on.
+  template <auto Method, class User>
+  Result<CallHandle> call(const CallRequest& request, std::unique_ptr<User> user) const noexcept {
+    return start_call(self_, request, detail::on_call<Method, User, false>, user);
+  }
+
   // --- shared state [control]: in the constructor ---
   // The space of that name, of this instance's name or with CLEAT_KV_PLUGIN of the plugin. Throws std::runtime_error where there is none to be had.
   Kv open_kv(std::string_view name, std::uint64_t bytes_max, std::uint32_t flags = 0) const {
@@ -225,6 +242,15 @@ class Plugin {
   }
 
  private:
+  template <class User>
+  Result<CallHandle> start_call(std::uint64_t owner, const CallRequest& request, cleat_call_fn fn, std::unique_ptr<User>& user) const noexcept {
+    cleat_call handle = 0;
+    const cleat_call_request made = detail::to_request(request);
+    const Status status = detail::call(detail::host.http_call.start, self_, owner, &made, fn, static_cast<void*>(user.get()), &handle);
+    if (status) (void)user.release();
+    return {status, CallHandle(handle)};
+  }
+
   Result<Timer> arm_at(std::uint64_t owner, std::chrono::milliseconds delay, cleat_timer_fn fn, void* user) const noexcept {
     cleat_timer timer = 0;
     const cleat_status status =
@@ -253,6 +279,27 @@ void on_timer(void* instance, std::uint64_t owner, void* user) noexcept {
       (plugin.*Method)(Owner(owner));
     } else {
       (plugin.*Method)(Owner(owner), static_cast<User*>(user));
+    }
+  } catch (...) {
+    exception_to_log(plugin.self());
+  }
+}
+
+// The user data stays the call's until the last event of it.
+template <auto Method, class User, bool kOwned>
+void on_call(void* instance, cleat_call call, std::uint64_t owner, const cleat_call_event* event, void* user) noexcept {
+  using P = typename MemberOf<decltype(Method)>::Class;
+  static_assert(std::is_base_of_v<Plugin, P>, "a call's method belongs to the plugin's class");
+  (void)call;
+  P& plugin = *static_cast<P*>(instance);
+  const CallEvent told(*event);
+  std::unique_ptr<User> owned(told.last() ? static_cast<User*>(user) : nullptr);
+  if (!told.last()) return;  // pieces go to plugins that use the C table
+  try {
+    if constexpr (kOwned) {
+      (plugin.*Method)(Exchange(owner), told, std::move(owned));
+    } else {
+      (plugin.*Method)(told, std::move(owned));
     }
   } catch (...) {
     exception_to_log(plugin.self());

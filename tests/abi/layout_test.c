@@ -19,6 +19,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
@@ -82,6 +83,7 @@ static void member(FILE *to, const char *name, size_t offset, size_t size, const
 
 static void print_layout(FILE *to) {
 #include "layout_members.inc"
+  CALLBACK(cleat_call_fn, void, (void *, cleat_call, uint64_t, const cleat_call_event *, void *))
   CALLBACK(cleat_commit_fn, void, (void *, cleat_status, uint64_t, cleat_str, void *))
   CALLBACK(cleat_control_fn, void, (void *, cleat_status, cleat_str, void *))
   CALLBACK(cleat_plugin_v1_fn, const cleat_plugin *, (const cleat_host *))
