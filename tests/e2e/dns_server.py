@@ -15,10 +15,16 @@ A, CNAME, AAAA, SRV = 1, 5, 28, 33
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(one.getsockname())  # TCP too
-        return one.getsockname()[1]
+    """Free for UDP and TCP."""
+    for _ in range(100):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            try:
+                other.bind(one.getsockname())
+                return one.getsockname()[1]
+            except OSError:
+                continue
+    raise AssertionError("no port is free for both")
 
 
 class Dnsmasq:
