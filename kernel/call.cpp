@@ -173,7 +173,7 @@ void Call::done() {
   if (ended_) return;
   ended_ = true;
   count(response.status / 100);
-  let_go(end_sent_);
+  let_go(end_sent_ && response.keep_alive);
   deadline_.clear();
   tell_done();
 }
