@@ -4,21 +4,25 @@ once the memory is given back. What a plugin has taken the kernel cannot take fr
 import re
 
 import pytest
-from hostile import ask, asks, in_chain, instance
 from processes import wait_until
-from proxy import SANITIZED, listener
+from proxy import BUILD, SANITIZED, cluster, listener
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer's own memory is no measure")
 
 
 def config(origin):
-    found = in_chain(origin, instance("hoards"))
-    found["memory_max"] = "96MiB"
-    found["plugins"].append(instance("numbers", "stats"))
-    found["listeners"].append(listener([{"match": {"path": "/give"}, "reply": {"status": 204}}, {"match": {"prefix": "/"}, "handler": "numbers"}], name="operators",
-                                       chain=["hoards"], limits={"ignore_memory_max": True}))
-    found["listeners"].append({"name": "raw", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin"})
-    return found
+    operators = listener([{"match": {"path": "/give"}, "reply": {"status": 204}}, {"match": {"prefix": "/"}, "handler": "numbers"}], name="operators", chain=["hoards"],
+                         limits={"ignore_memory_max": True})
+    return {"workers": 1, "memory_max": "96MiB", "plugin_path": [str(BUILD / "hostile_plugins")],
+            "plugins": [{"name": "hoards", "use": "hoards"}, {"name": "numbers", "use": "stats"}],
+            "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}], chain=["hoards"]), operators,
+                          {"name": "raw", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin"}],
+            "clusters": [cluster(origin)]}
+
+
+def ask(proxy, target="/", listener="in", **asked):
+    with proxy.client(listener) as client:
+        return client.get(target, fields="".join(f"x-{name}: {value}\r\n" for name, value in asked.items()))
 
 
 def bites(proxy, name):
@@ -49,8 +53,7 @@ def wait_more(proxy, what, before):
 
 def test_a_connection_that_is_kept_is_refused_with_its_next_request(proxy, origin):
     with proxy.client("in") as client:
-        client.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(take=128)}\r\n".encode())
-        assert client.response().status == 200
+        assert client.get("/", fields="x-take: 128\r\n").status == 200
         wait_more(proxy, "over the memory budget", 0)
         answers = []
         while not answers or answers[-1] == 200:
