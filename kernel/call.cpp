@@ -4,16 +4,10 @@
 #include <utility>
 
 #include "kernel/hooks/exchange_hooks.hpp"
+#include "kernel/http/method.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat {
-namespace {
-
-bool idempotent(std::string_view method) {  // RFC 9110 9.2.2
-  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" || method == "TRACE";
-}
-
-}  // namespace
 
 Call::Call(Worker& worker, WorkerGeneration& home, Cluster& cluster)
     : Requester(worker.blocks), worker_(worker), home_(home), cluster_(cluster), deadline_(worker.reactor.wheel(), &Call::on_deadline, this) {
@@ -66,7 +60,7 @@ void Call::start_sending() {
   } else if (!body.empty()) {
     how.framing = {http::Body::kLength, body.size(), false};
   } else {
-    how.framing.write_zero_length = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+    how.framing.write_zero_length = http::expects_content(request.method);
   }
   client->send_head(request, how);
   head_sent_ = true;
@@ -159,7 +153,7 @@ void Call::attempt_failed(std::uint32_t how) {
   if (ended_) return;
   waiting_ = false;
   const bool stale = how == hooks::kEndReset && client != nullptr && client->reused() && !client->response_begun();
-  if (stale && !replayed_ && !streams_body && (client->unsent() || idempotent(request.method))) {
+  if (stale && !replayed_ && !streams_body && (client->unsent() || http::idempotent(request.method))) {
     replayed_ = true;
     head_sent_ = end_sent_ = false;
     let_go(false);

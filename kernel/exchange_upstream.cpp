@@ -5,18 +5,11 @@
 #include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
+#include "kernel/http/method.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat {
 namespace {
-
-bool idempotent(std::string_view method) {  // RFC 9110 9.2.2
-  return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS" || method == "TRACE";
-}
-
-bool expects_content(std::string_view method) {  // then no content is said aloud (RFC 9110 8.6)
-  return method == "POST" || method == "PUT" || method == "PATCH";
-}
 
 struct Refusal {
   std::uint16_t status;
@@ -106,7 +99,7 @@ void Exchange::start_sending() {
   if (gathered_) {
     how.framing = {http::Body::kLength, held_.size(), false};
   } else if (!has_request_body()) {
-    how.framing.write_zero_length = request.body == http::Body::kLength || expects_content(request.method);
+    how.framing.write_zero_length = request.body == http::Body::kLength || http::expects_content(request.method);
   } else if (request_pipe.watched() || request.body == http::Body::kChunked) {
     how.framing.body = http::Body::kChunked;
   } else {
@@ -263,7 +256,7 @@ void Exchange::attempt_failed(std::uint32_t how) {
   // A kept-alive connection that the peer closed just as we used it. What may be repeated without harm is, once, on a new one
   // (RFC 9112 9.3.1); plugins are not told, since for them nothing has happened.
   const bool stale = how == hooks::kEndReset && client != nullptr && client->reused() && !client->response_begun();
-  if (stale && !replayed_stale_ && (attempt_unsent() || (idempotent(request.method) && (!has_request_body() || kept_))) && !offers_upgrade()) {
+  if (stale && !replayed_stale_ && (attempt_unsent() || (http::idempotent(request.method) && (!has_request_body() || kept_))) && !offers_upgrade()) {
     replayed_stale_ = force_fresh_ = replaying_ = true;
     drop_client();
     start_attempt();

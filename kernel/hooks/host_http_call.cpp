@@ -135,8 +135,7 @@ cleat_status call_pause(cleat_call handle, std::uint32_t on) {
 
 cleat_status call_cancel(cleat_call handle) {
   return with_call(handle, [&](PluginCall& call, Worker& worker) -> cleat_status {
-    call.cancel();
-    worker.plugin_calls->leave(call);
+    worker.plugin_calls->cancel(call, "told so");
     return CLEAT_OK;
   });
 }

@@ -41,7 +41,7 @@ Worker* worker_of(cleat_instance self, cleat_status& status) {
     status = fail_call(CLEAT_STALE, "timer arm: no such instance");
   } else if (worker->stamp.instance == nullptr || worker->stamp.instance->handle != self) {
     status = fail_call(CLEAT_INVALID, "timer arm: self is not the instance that is being called");
-  } else if (worker->stamp.hook == Hook::kWorkerStop) {
+  } else if (worker->stamp.hook == Hook::kWorkerStop || worker->plugin_timers->stopped(self)) {
     status = fail_call(CLEAT_WRONG_PHASE, "timer arm: the worker is stopping");
   } else {
     return worker;

@@ -14,10 +14,11 @@ class PluginCall final : public Call {
   std::uint64_t owner = 0;  // an exchange, or the instance
   cleat_call_fn fn = nullptr;
   void* user = nullptr;
-  void tell(cleat_call_event& event);
+  const char* cancelled_by = "";
+  void tell_cancelled();
 
  private:
-  void tell(std::uint32_t kind, std::string_view data);
+  void tell(cleat_call_event& event);
   void tell_head() override;
   void tell_data(std::string_view data) override;
   void tell_writable() override;

@@ -25,13 +25,6 @@ std::vector<cleat_header> shown(const http::Fields& fields) {
 
 // --- one call ---
 
-void PluginCall::tell(std::uint32_t kind, std::string_view data) {
-  cleat_call_event event{};
-  event.kind = kind;
-  event.body = hooks::to_str(data);
-  tell(event);
-}
-
 void PluginCall::tell(cleat_call_event& event) {
   hooks::Instance* const called = hooks::find_instance(instance);
   if (called == nullptr) return;
@@ -50,8 +43,18 @@ void PluginCall::tell_head() {
   tell(event);
 }
 
-void PluginCall::tell_data(std::string_view data) { tell(CLEAT_CALL_DATA, data); }
-void PluginCall::tell_writable() { tell(CLEAT_CALL_WRITABLE, {}); }
+void PluginCall::tell_data(std::string_view data) {
+  cleat_call_event event{};
+  event.kind = CLEAT_CALL_DATA;
+  event.body = hooks::to_str(data);
+  tell(event);
+}
+
+void PluginCall::tell_writable() {
+  cleat_call_event event{};
+  event.kind = CLEAT_CALL_WRITABLE;
+  tell(event);
+}
 
 void PluginCall::tell_done() {
   const std::vector<cleat_header> fields = streams_response ? std::vector<cleat_header>() : shown(response.fields);
@@ -73,6 +76,14 @@ void PluginCall::tell_failed(std::uint32_t how, std::string_view reason) {
   event.how = how;
   event.reason = hooks::to_str(reason);
   worker().plugin_calls->leave(*this);
+  tell(event);
+}
+
+void PluginCall::tell_cancelled() {
+  cleat_call_event event{};
+  event.kind = CLEAT_CALL_FAILED;
+  event.how = CLEAT_CALL_CANCELLED;
+  event.reason = hooks::to_str(cancelled_by);
   tell(event);
 }
 
@@ -117,22 +128,19 @@ void PluginCalls::leave(PluginCall& call) {
   free_.push_back(number);
 }
 
+// Its handle is stale at once; it is told so when the event that brought this about is over.
+void PluginCalls::cancel(PluginCall& call, const char* why) {
+  call.cancel();
+  leave(call);
+  call.cancelled_by = why;
+  worker_.reactor.defer([](void* gone, std::uint64_t) { static_cast<PluginCall*>(gone)->tell_cancelled(); }, &call);
+}
+
 void PluginCalls::cancel_all(Exchange& x) {
   const cleat_exchange owner = x.handle();
   for (std::size_t i = 0; i < slots_.size() && x.calls != 0; ++i) {
     PluginCall* const call = slots_[i].call.get();
-    if (call == nullptr || call->owner != owner) continue;
-    call->cancel();
-    leave(*call);
-    worker_.reactor.defer(
-        [](void* gone, std::uint64_t) {
-          cleat_call_event event{};
-          event.kind = CLEAT_CALL_FAILED;
-          event.how = CLEAT_CALL_CANCELLED;
-          event.reason = hooks::to_str("its exchange has ended");
-          static_cast<PluginCall*>(gone)->tell(event);
-        },
-        call);
+    if (call != nullptr && call->owner == owner) cancel(*call, "its exchange has ended");
   }
 }
 
@@ -142,6 +150,8 @@ void PluginCalls::cancel_all(cleat_instance instance) {
     if (call == nullptr || call->instance != instance) continue;
     call->cancel();
     leave(*call);
+    call->cancelled_by = "the instance stops";
+    call->tell_cancelled();
   }
 }
 

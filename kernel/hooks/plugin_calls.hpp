@@ -30,8 +30,9 @@ class PluginCalls {
   PluginCall* find(cleat_call handle) const;     // nullptr: it has ended, or was cancelled
   void leave(PluginCall& call);                  // from then on its handle is stale; it is destroyed when the turn is over
 
-  void cancel_all(Exchange& x);                  // after its on_end: they are told
-  void cancel_all(cleat_instance instance);      // at its worker_stop: they are not
+  void cancel(PluginCall& call, const char* why);  // it is told once the current event is over
+  void cancel_all(Exchange& x);                  // after its on_end
+  void cancel_all(cleat_instance instance);      // before its worker_stop; they are told at once
 
  private:
   struct Slot {

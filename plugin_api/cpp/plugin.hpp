@@ -205,8 +205,8 @@ class Plugin {
   }
 
   // --- calls to clusters [worker] ---
-  // Calls Method(Exchange, CallEvent, std::unique_ptr<User>) once, when the call is done or has failed; of one whose exchange has ended the
-  // Exchange is stale. Where this fails the user data is only destroyed, as where the instance's worker_stop ends the call.
+  // Calls Method(Exchange, CallEvent, std::unique_ptr<User>) exactly once, when the call is done, has failed or was cancelled; of one whose
+  // exchange has ended the Exchange is stale. Where this fails the user data is only destroyed.
   //   struct Asked { cleat::Ticket ticket; };
   //   void answered(cleat::Exchange x, cleat::CallEvent event, std::unique_ptr<Asked> asked);
   //   call<&MyPlugin::answered>(x, {.cluster = "auth", .target = "/check"}, std::make_unique<Asked>(ticket));

@@ -2,9 +2,9 @@
  * host's is added to the request but what frames it, and what comes back is told as it came. No hooks run for it.
  *
  * A call belongs to the worker it was started on. Its callback comes on that worker, never before the function that started it has
- * returned: one event for a call without CLEAT_CALL_STREAM, DONE or FAILED; with it HEAD, DATA and WRITABLE may come before. DONE and
- * FAILED are the last. An exchange's call ends with it: FAILED, CLEAT_CALL_CANCELLED, when `owner` is stale already. An instance's
- * calls end without a word at its worker_stop: what `user` points to is then worker_stop's to free. */
+ * returned: one event for a call without CLEAT_CALL_STREAM, DONE or FAILED; with it HEAD, DATA and WRITABLE may come before. Exactly one
+ * DONE or FAILED comes for each call, as its last event: FAILED with CLEAT_CALL_CANCELLED after `cancel`, when the exchange has ended
+ * (`owner` is stale then), and before the instance's worker_stop. */
 #ifndef CLEAT_EXT_HTTP_CALL_H
 #define CLEAT_EXT_HTTP_CALL_H
 #include "../types.h"
@@ -39,7 +39,7 @@ typedef struct cleat_call_request {
 #define CLEAT_CALL_DATA UINT32_C(4)     /* body */
 #define CLEAT_CALL_WRITABLE UINT32_C(5) /* write takes more again, after it had taken less than it was given */
 
-#define CLEAT_CALL_CANCELLED UINT32_C(64) /* how, beside CLEAT_END_*: its exchange has ended */
+#define CLEAT_CALL_CANCELLED UINT32_C(64) /* how, beside CLEAT_END_* */
 #define CLEAT_CALL_TOO_LARGE UINT32_C(65) /* how: the body was longer than body_max */
 
 typedef struct cleat_call_event { /* dies with the callback */
@@ -68,7 +68,7 @@ typedef struct cleat_host_http_call {
   cleat_status (*write)(cleat_call call, cleat_str data, uint64_t *accepted);
   cleat_status (*finish)(cleat_call call, const cleat_header *trailers, uint64_t count); /* [worker] the body's end */
   cleat_status (*pause)(cleat_call call, uint32_t on); /* [worker] 1: no more of a streamed response for now; 0: go on */
-  cleat_status (*cancel)(cleat_call call);             /* [worker] after CLEAT_OK the callback is not called again */
+  cleat_status (*cancel)(cleat_call call);             /* [worker] its last event follows, once this has returned */
 } cleat_host_http_call;
 
 #ifdef __cplusplus

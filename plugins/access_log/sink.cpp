@@ -3,8 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -15,6 +13,8 @@
 #include <cstring>
 #include <stdexcept>
 #include <utility>
+
+#include "plugin_api/cpp/thread.hpp"
 
 namespace access_log {
 namespace {
@@ -73,19 +73,13 @@ Sink::Sink(std::string path, std::uint32_t workers, std::size_t ring_bytes, Repo
     if (owned_) ::close(fd_);
     throw std::runtime_error("eventfd: " + error_of(number));
   }
-  // The thread inherits a mask that leaves every signal, SIGPIPE too, to the process's own threads.
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    thread_ = std::thread(&Sink::run, this);
+    thread_ = cleat::start_thread("access_log", [this] { run(); });
   } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     ::close(wake_fd_);
     if (owned_) ::close(fd_);
     throw;
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 Sink::~Sink() {
@@ -132,7 +126,6 @@ bool Sink::nothing_waits() const {
 }
 
 void Sink::run() {
-  ::pthread_setname_np(::pthread_self(), "access_log");
   for (;;) {
     ordered_.store(false);
     const bool stopping = stop_.load();

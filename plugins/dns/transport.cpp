@@ -1,6 +1,5 @@
 #include "transport.hpp"
 
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,6 +8,8 @@
 #include <memory>
 #include <stdexcept>
 #include <utility>
+
+#include "plugin_api/cpp/thread.hpp"
 
 namespace dns {
 
@@ -86,13 +87,7 @@ Transport::Transport(const Settings& settings, Lookups::Publish publish, Reports
     ares_destroy(channel_);
     throw std::runtime_error("no descriptor is left");
   }
-  sigset_t all, before;
-  sigfillset(&all);
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, fault);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the process's own to take
-  thread_ = std::thread([this] { run(); });
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  ::pthread_setname_np(thread_.native_handle(), "dns");
+  thread_ = cleat::start_thread("dns", [this] { run(); });
 }
 
 Transport::~Transport() {

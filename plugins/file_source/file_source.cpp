@@ -1,7 +1,6 @@
 // file_source: MAY configure: what stands in the files of a folder becomes listeners, route tables, clusters and secrets, all of a moment at once or
 // not at all; lists of endpoints take the fast way. One thread looks, reads and stages; commits are answered on the control thread.
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -18,6 +17,7 @@
 #include "endpoint_list.hpp"
 #include "folder.hpp"
 #include "plugin_api/cpp/cleat.hpp"
+#include "plugin_api/cpp/thread.hpp"
 
 namespace file_source {
 
@@ -52,13 +52,7 @@ class FileSource : public cleat::Plugin {
     wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     inotify_ = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);  // without it the interval alone is left
     if (wake_ < 0) throw std::runtime_error("no descriptor is left");
-    sigset_t all, before;
-    sigfillset(&all);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) sigdelset(&all, fault);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the process's own to take
-    thread_ = std::thread([this] { run(); });
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    ::pthread_setname_np(thread_.native_handle(), "file_source");
+    thread_ = cleat::start_thread("file_source", [this] { run(); });
   }
 
   ~FileSource() {

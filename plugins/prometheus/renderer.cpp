@@ -1,25 +1,13 @@
 #include "renderer.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <utility>
+
+#include "plugin_api/cpp/thread.hpp"
 
 namespace prometheus {
 
 Renderer::Renderer(std::function<Text(Format)> render, std::function<void(std::uint64_t asker, const Text&)> deliver)
-    : render_(std::move(render)), deliver_(std::move(deliver)) {
-  sigset_t all, before;  // the thread inherits a mask that leaves every signal to the process's own threads
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread(&Renderer::run, this);
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
+    : render_(std::move(render)), deliver_(std::move(deliver)), thread_(cleat::start_thread("prometheus", [this] { run(); })) {}
 
 Renderer::~Renderer() {
   {
@@ -39,7 +27,6 @@ void Renderer::ask(std::uint64_t asker, Format format) {
 }
 
 void Renderer::run() {
-  ::pthread_setname_np(::pthread_self(), "prometheus");
   for (;;) {
     std::vector<Asked> now;
     {

@@ -92,9 +92,11 @@ def test_a_response_that_is_too_large_is_not_gathered(proxy, origin):
     assert ask(proxy, call="origin GET /", call_max=5000) == "done 200 - " + "x" * 5000
 
 
-def test_a_call_that_was_cancelled_is_never_heard_of_again(proxy, origin):
+def test_a_call_that_is_cancelled_is_told_so_once(proxy, origin):
     hang(origin)
+    before = ask(proxy, "/told")
     assert ask(proxy, call="origin GET /", call_cancel=1) == "0 -1"
+    assert ask(proxy, "/told")[len(before):].strip() == f"failed {CANCELLED} told so"
 
 
 def test_the_call_of_an_exchange_that_ends_first_is_cancelled_and_says_so(proxy, origin):
