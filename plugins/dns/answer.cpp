@@ -74,6 +74,19 @@ struct Alias {
   std::uint32_t ttl_s;
 };
 
+using Bytes = std::span<const unsigned char>;
+
+// Not "this host" (0.0.0.0/8, which some servers say for names that they block), nor many hosts (multicast, reserved, broadcast).
+bool may_be_host4(Bytes address) { return address[0] != 0 && address[0] < 224; }
+
+// The same; and what is an IPv4 address in truth is an A record's to say.
+bool may_be_host6(Bytes address) {
+  constexpr std::size_t kPrefix = 12;
+  const auto zeros = static_cast<std::size_t>(std::find_if(address.begin(), address.end(), [](unsigned char c) { return c != 0; }) - address.begin());
+  if (zeros >= kPrefix) return zeros == 15 && address[15] == 1;  // ::1; else :: or ::a.b.c.d
+  return address[0] != 0xff && !(zeros == 10 && address[10] == 0xff && address[11] == 0xff);
+}
+
 std::optional<Record> read_data(Reader& in, Type type, std::size_t size) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   switch (type) {
@@ -81,7 +94,7 @@ std::optional<Record> read_data(Reader& in, Type type, std::size_t size) {
     case Type::kAAAA: {
       const bool v4 = type == Type::kA;
       const auto data = in.take(size);
-      if (data.size() != (v4 ? 4u : 16u)) return std::nullopt;
+      if (data.size() != (v4 ? 4u : 16u) || !(v4 ? may_be_host4(data) : may_be_host6(data))) return std::nullopt;
       ::inet_ntop(v4 ? AF_INET : AF_INET6, data.data(), text.data(), text.size());
       return Record{text.data()};
     }
@@ -113,16 +126,19 @@ bool valid_name(std::string_view name) {
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.empty() || name.size() > 253) return false;
   std::size_t label = 0;
+  bool number = true;
   for (const char c : name) {
     if (c == '.') {
       if (label == 0) return false;
       label = 0;
+      number = true;
       continue;
     }
+    number = number && c >= '0' && c <= '9';
     const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     if (!good || ++label > 63) return false;
   }
-  return label != 0;
+  return label != 0 && !number;
 }
 
 std::string as_address(std::string_view text) {

@@ -37,7 +37,8 @@ Answer read_answer(std::span<const unsigned char> message, std::string_view name
 
 // Lower-case, without the last dot.
 std::string canonical(std::string_view name);
-// A host's name as in RFC 1123 2.1, with underscores for SRV; at most 253 bytes in labels of at most 63.
+// A host's name as in RFC 1123 2.1, with underscores for SRV; at most 253 bytes in labels of at most 63, the last of which is no number:
+// it would be a mistaken address.
 bool valid_name(std::string_view name);
 // "" if it is no address; else as inet_ntop writes it.
 std::string as_address(std::string_view text);

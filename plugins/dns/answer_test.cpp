@@ -135,10 +135,33 @@ TEST_CASE("what ends early is malformed, wherever it ends") {
   }
 }
 
+TEST_CASE("addresses that are no host's are not taken") {
+  Message four("a.example");
+  for (const Bytes& bad : {Bytes{0, 0, 0, 0}, Bytes{224, 0, 0, 1}, Bytes{255, 255, 255, 255}}) four.record("a.example", 1, 60, bad);
+  CHECK(read(four).kind == Kind::kNoRecords);
+  four.a("a.example", 60, 1);
+  CHECK(read(four).records.size() == 1);
+
+  const auto six = [](std::initializer_list<unsigned char> begin, std::initializer_list<unsigned char> end) {
+    Bytes all(16, 0);
+    std::copy(begin.begin(), begin.end(), all.begin());
+    std::copy(end.begin(), end.end(), all.end() - static_cast<std::ptrdiff_t>(end.size()));
+    return all;
+  };
+  Message bad("a.example", 28);
+  for (const Bytes& data : {six({}, {}), six({}, {127, 0, 0, 1}), six({}, {0xff, 0xff, 127, 0, 0, 1}), six({0xff, 2}, {1})}) bad.record("a.example", 28, 60, data);
+  CHECK(read(bad, "a.example", dns::Type::kAAAA).kind == Kind::kNoRecords);
+  bad.record("a.example", 28, 60, six({}, {1})).record("a.example", 28, 60, six({0x20, 1}, {1}));
+  const auto good = read(bad, "a.example", dns::Type::kAAAA);
+  REQUIRE(good.records.size() == 2);
+  CHECK(good.records[0].address == "2001::1");
+  CHECK(good.records[1].address == "::1");
+}
+
 TEST_CASE("names of hosts") {
   CHECK(dns::valid_name("a.example"));
   CHECK(dns::valid_name("_http._tcp.a-b.example."));
-  for (const char* bad : {"", ".", "a..b", ".a", "a b", "a/b", "\xc3\xbc.example"}) CHECK_FALSE(dns::valid_name(bad));
+  for (const char* bad : {"", ".", "10.0.0.256", "1", "a..b", ".a", "a b", "a/b", "\xc3\xbc.example"}) CHECK_FALSE(dns::valid_name(bad));
   CHECK_FALSE(dns::valid_name(std::string(64, 'a')));
   CHECK(dns::canonical("A.Example.") == "a.example");
   CHECK(dns::as_address("::0001") == "::1");

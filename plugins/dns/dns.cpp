@@ -19,7 +19,7 @@ class Dns : public cleat::Plugin {
     names_ = gauge("cleat_dns_names", "Names and types that are followed");
     stale_ = gauge("cleat_dns_names_stale", "Those whose last query failed");
     endpoints_ = counter("cleat_dns_endpoint_changes_total", "Lists of endpoints given to clusters");
-    transport_ = std::make_unique<Transport>(settings_, [this](const std::string& cluster, const std::vector<Target>& targets) { give(cluster, targets); },
+    transport_ = std::make_unique<Transport>(settings_, [this](const std::string& cluster, const std::vector<Target>& targets) { return give(cluster, targets); },
                                              reports());
   }
 
@@ -32,10 +32,7 @@ class Dns : public cleat::Plugin {
   // A cluster's `discovery`.
   struct Watch {
     Watch(std::string_view cluster, cleat::Config config, Dns& owner) : dns(owner), wanted(config) {
-      if (!wanted.address.empty()) {
-        dns.give(std::string(cluster), {{endpoint_text(wanted.address, wanted.port), 1}});
-        return;
-      }
+      if (wanted.name.empty() && wanted.address.empty()) return;  // refused
       id = ++dns.watches_;
       dns.transport_->watch(id, std::string(cluster), wanted);
     }
@@ -66,15 +63,16 @@ class Dns : public cleat::Plugin {
     };
   }
 
-  void give(const std::string& cluster, const std::vector<Target>& targets) {  // [any]
+  bool give(const std::string& cluster, const std::vector<Target>& targets) {  // [any]
     std::vector<cleat_source_endpoint> list;
     list.reserve(targets.size());
     for (const Target& one : targets) list.push_back(cleat::source_endpoint(one.address, one.weight));
     if (endpoints(cluster, list)) {
       endpoints_.add();
-    } else {
-      log(CLEAT_DEBUG, "endpoints of " + cluster + ": " + cleat::error_text());  // it has just gone
+      return true;
     }
+    log(CLEAT_DEBUG, "endpoints of " + cluster + ": " + cleat::error_text());  // it has just gone, or there are too many of all clusters
+    return false;
   }
 
   const Settings settings_;

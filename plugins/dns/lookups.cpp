@@ -20,40 +20,54 @@ Lookups::Lookups(const Settings& settings, Publish publish, std::function<std::u
     : settings_(settings), publish_(std::move(publish)), random_(std::move(random)) {}
 
 void Lookups::watch(std::uint64_t id, std::string cluster, const Wanted& wanted, std::uint64_t now_ms) {
-  newest_[cluster] = id;
+  clusters_[cluster].insert(id);
   Watch& watch = watches_[id];
   watch.cluster = std::move(cluster);
   watch.wanted = wanted;
   refresh(id, watch, now_ms);
 }
 
-void Lookups::unwatch(std::uint64_t id) {
+void Lookups::unwatch(std::uint64_t id, std::uint64_t now_ms) {
   const auto found = watches_.find(id);
   if (found == watches_.end()) return;
-  for (const Key& key : found->second.needs) release(key, id);
-  const auto newest = newest_.find(found->second.cluster);
-  if (newest != newest_.end() && newest->second == id) newest_.erase(newest);
+  const Watch ended = std::move(found->second);
   watches_.erase(found);
+  for (const Key& key : ended.needs) release(key, id);
+  waits_.erase({ended.wait_until_ms, id});
+  const auto others = clusters_.find(ended.cluster);
+  const bool spoke = *others->second.rbegin() == id;
+  others->second.erase(id);
+  if (others->second.empty()) {
+    clusters_.erase(others);
+  } else if (spoke) {
+    const std::uint64_t next = *others->second.rbegin();
+    Watch& before = watches_.at(next);
+    before.given = false;
+    // What the ended one gave is not this one's, also where this one has nothing in its place.
+    if (ended.given && before.targets.empty()) publish_(before.cluster, {});
+    refresh(next, before, now_ms);
+  }
 }
 
 std::vector<Key> Lookups::take_due(std::uint64_t now_ms) {
+  while (!waits_.empty() && waits_.begin()->first <= now_ms) {
+    const std::uint64_t id = waits_.begin()->second;
+    refresh(id, watches_.at(id), now_ms);  // which ends its wait
+  }
   std::vector<Key> due;
-  for (auto& [key, lookup] : lookups_) {
-    if (under_way_ >= kInFlightMax) break;
-    if (lookup.under_way || lookup.next_ms > now_ms) continue;
-    lookup.under_way = true;
+  while (under_way_ < kInFlightMax && !schedule_.empty() && schedule_.begin()->first <= now_ms) {
+    Key key = schedule_.begin()->second;
+    schedule_.erase(schedule_.begin());
+    lookups_.at(key).under_way = true;
     ++under_way_;
-    due.push_back(key);
+    due.push_back(std::move(key));
   }
   return due;
 }
 
 std::uint64_t Lookups::next_due_ms() const {
-  std::uint64_t next = UINT64_MAX;
-  if (under_way_ >= kInFlightMax) return next;
-  for (const auto& [key, lookup] : lookups_) {
-    if (!lookup.under_way) next = std::min(next, lookup.next_ms);
-  }
+  std::uint64_t next = waits_.empty() ? UINT64_MAX : waits_.begin()->first;
+  if (under_way_ < kInFlightMax && !schedule_.empty()) next = std::min(next, schedule_.begin()->first);
   return next;
 }
 
@@ -63,37 +77,35 @@ void Lookups::answered(const Key& key, const Answer& answer, std::uint64_t now_m
   if (answer.kind != Answer::Kind::kRecords && answer.kind != Answer::Kind::kNoRecords) return failed(key, now_ms);
   Lookup& lookup = found->second;
   lookup.records = answer.records;
-  lookup.failures = 0;
-  const std::uint64_t holds = answer.kind == Answer::Kind::kRecords ? std::uint64_t{answer.ttl_s} * 1'000 : kNoneMs;
-  lookup.next_ms = now_ms + std::clamp(holds, ms(settings_.ttl_min), ms(settings_.ttl_max));
-  settle(key, now_ms);
+  if (std::exchange(lookup.failures, 0) != 0) --stale_;
+  const std::uint64_t holds = answer.kind == Answer::Kind::kRecords ? std::uint64_t{answer.ttl_s} * 1'000 : ms(settings_.ttl_none);
+  settle(key, now_ms + std::clamp(holds, ms(settings_.ttl_min), ms(settings_.ttl_max)), now_ms);
 }
 
 void Lookups::failed(const Key& key, std::uint64_t now_ms) {
   const auto found = lookups_.find(key);
   if (found == lookups_.end()) return;
   Lookup& lookup = found->second;
+  if (lookup.failures == 0) ++stale_;
   const std::uint32_t doublings = std::min<std::uint32_t>(lookup.failures++, 20);
   const std::uint64_t wait = std::min(ms(settings_.retry_min) << doublings, ms(settings_.retry_max));
-  lookup.next_ms = now_ms + wait - random_() % (wait / 4 + 1);  // what failed together does not come back together
-  settle(key, now_ms);
+  settle(key, now_ms + wait - random_() % (wait / 4 + 1), now_ms);  // what failed together does not come back together
 }
 
 // A query is over. The lookup may be gone when this returns.
-void Lookups::settle(const Key& key, std::uint64_t now_ms) {
+void Lookups::settle(const Key& key, std::uint64_t next_ms, std::uint64_t now_ms) {
   Lookup& lookup = lookups_.at(key);
   if (std::exchange(lookup.under_way, false)) --under_way_;
+  schedule_.erase({std::exchange(lookup.next_ms, next_ms), key});
   lookup.settled = true;
   if (lookup.watches.empty()) {
+    if (lookup.failures != 0) --stale_;
     lookups_.erase(key);
     return;
   }
+  schedule_.insert({next_ms, key});
   const std::set<std::uint64_t> watches = lookup.watches;
   for (const std::uint64_t id : watches) refresh(id, watches_.at(id), now_ms);
-}
-
-std::size_t Lookups::stale() const {
-  return static_cast<std::size_t>(std::count_if(lookups_.begin(), lookups_.end(), [](const auto& one) { return one.second.failures != 0; }));
 }
 
 const Lookups::Lookup* Lookups::find(const Key& key) const {
@@ -104,28 +116,81 @@ const Lookups::Lookup* Lookups::find(const Key& key) const {
 void Lookups::release(const Key& key, std::uint64_t id) {
   const auto found = lookups_.find(key);
   if (found == lookups_.end()) return;
-  found->second.watches.erase(id);
-  if (found->second.watches.empty() && !found->second.under_way) lookups_.erase(found);  // else its answer ends it
+  Lookup& lookup = found->second;
+  lookup.watches.erase(id);
+  if (!lookup.watches.empty() || lookup.under_way) return;  // under way: its answer ends it
+  if (lookup.failures != 0) --stale_;
+  schedule_.erase({lookup.next_ms, key});
+  lookups_.erase(found);
 }
 
 void Lookups::refresh(std::uint64_t id, Watch& watch, std::uint64_t now_ms) {
+  follow_needs(id, watch, now_ms);
+  if (must_wait(id, watch, now_ms)) return;
+  std::vector<Target> targets = targets_of(watch);
+  if (!targets.empty() && targets != watch.targets) {  // none: what was known last stays
+    watch.targets = std::move(targets);
+    watch.given = false;
+  }
+  if (watch.given || watch.targets.empty() || *clusters_.at(watch.cluster).rbegin() != id) return;
+  watch.given = publish_(watch.cluster, watch.targets);
+}
+
+void Lookups::follow_needs(std::uint64_t id, Watch& watch, std::uint64_t now_ms) {
   std::set<Key> needs = needs_of(watch);
   for (const Key& key : needs) {
-    Lookup& lookup = lookups_[key];
-    if (lookup.watches.insert(id).second && !lookup.settled && !lookup.under_way) lookup.next_ms = now_ms;
+    const auto [found, fresh] = lookups_.try_emplace(key);
+    found->second.watches.insert(id);
+    if (!fresh) continue;
+    found->second.next_ms = now_ms;
+    schedule_.insert({now_ms, key});
   }
   const std::set<Key> before = std::exchange(watch.needs, std::move(needs));
   for (const Key& key : before) {
     if (!watch.needs.contains(key)) release(key, id);
   }
-  // The first list waits for all that belongs to it; later ones are made of what is known.
-  const auto open = [&](const Key& key) { return !find(key)->settled; };
-  if (watch.published.empty() && std::any_of(watch.needs.begin(), watch.needs.end(), open)) return;
-  if (newest_[watch.cluster] != id) return;
-  std::vector<Target> targets = targets_of(watch);
-  if (targets.empty() || targets == watch.published) return;  // what was known last stays
-  watch.published = targets;
-  publish_(watch.cluster, targets);
+}
+
+// A list waits for all that belongs to it, so that none is half of one; but a query that stalls does not hold up what is known.
+bool Lookups::must_wait(std::uint64_t id, Watch& watch, std::uint64_t now_ms) {
+  if (complete(watch)) {
+    waits_.erase({watch.wait_until_ms, id});
+    watch.waits = false;
+    watch.wait_until_ms = 0;
+  } else if (watch.wait_until_ms == 0) {
+    watch.waits = true;
+    watch.wait_until_ms = now_ms + kWaitMs;
+    waits_.insert({watch.wait_until_ms, id});
+  } else if (now_ms >= watch.wait_until_ms) {
+    waits_.erase({watch.wait_until_ms, id});
+    watch.waits = false;
+  }
+  return watch.waits;
+}
+
+bool Lookups::complete(const Watch& watch) const {
+  const Wanted& wanted = watch.wanted;
+  if (!wanted.address.empty()) return true;
+  if (!wanted.srv) return host_complete(wanted.name, wanted.family);
+  const Lookup* const services = find({wanted.name, Type::kSrv});
+  return services != nullptr && services->settled &&
+         std::all_of(services->records.begin(), services->records.end(), [&](const Record& one) { return host_complete(one.address, wanted.family); });
+}
+
+bool Lookups::host_complete(const std::string& name, Family family) const {
+  const auto settled = [&](Type type) {
+    const Lookup* const known = find({name, type});
+    return known != nullptr && known->settled;
+  };
+  const auto any = [&](Type type) { return settled(type) && !find({name, type})->records.empty(); };
+  switch (family) {
+    case Family::kV4: return settled(Type::kA);
+    case Family::kV6: return settled(Type::kAAAA);
+    case Family::kAll: return settled(Type::kA) && settled(Type::kAAAA);
+    case Family::kPreferV4: return any(Type::kA) || (settled(Type::kA) && settled(Type::kAAAA));
+    case Family::kPreferV6: return any(Type::kAAAA) || (settled(Type::kAAAA) && settled(Type::kA));
+  }
+  return true;
 }
 
 void Lookups::add_host_keys(const std::string& name, Family family, std::set<Key>& keys) const {
@@ -135,6 +200,7 @@ void Lookups::add_host_keys(const std::string& name, Family family, std::set<Key
 
 std::set<Key> Lookups::needs_of(const Watch& watch) const {
   std::set<Key> keys;
+  if (!watch.wanted.address.empty()) return keys;
   if (!watch.wanted.srv) {
     add_host_keys(watch.wanted.name, watch.wanted.family, keys);
     return keys;
@@ -163,7 +229,9 @@ std::vector<std::string> Lookups::addresses(const std::string& name, Family fami
 
 std::vector<Target> Lookups::targets_of(const Watch& watch) const {
   std::vector<Target> targets;
-  if (!watch.wanted.srv) {
+  if (!watch.wanted.address.empty()) {
+    targets.push_back({endpoint_text(watch.wanted.address, watch.wanted.port), 1});
+  } else if (!watch.wanted.srv) {
     for (const std::string& address : addresses(watch.wanted.name, watch.wanted.family)) targets.push_back({endpoint_text(address, watch.wanted.port), 1});
   } else if (const Lookup* const services = find({watch.wanted.name, Type::kSrv})) {
     // RFC 2782: of the lowest priority that can be reached.

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "answer.hpp"
@@ -31,23 +32,25 @@ class Lookups {
  public:
   static constexpr std::size_t kInFlightMax = 64;      // queries at once; others wait for their turn
   static constexpr std::size_t kTargetsMax = 65'536;   // of one cluster: the host takes no more
-  static constexpr std::uint64_t kNoneMs = 30'000;     // how long an answer without records holds, within the TTL's bounds
+  static constexpr std::uint64_t kWaitMs = 1'000;      // for all that belongs to a list; then it is made of what is known
 
-  using Publish = std::function<void(const std::string& cluster, const std::vector<Target>& targets)>;
+  // False: not taken; it is offered again with what is learnt next.
+  using Publish = std::function<bool(const std::string& cluster, const std::vector<Target>& targets)>;
   // `random`: anything, for the spread of what is tried again.
   Lookups(const Settings& settings, Publish publish, std::function<std::uint32_t()> random);
 
+  // Ids grow. Of a cluster's watches the newest speaks for it; where that ends first (its reload was refused), the one before it does again.
   void watch(std::uint64_t id, std::string cluster, const Wanted& wanted, std::uint64_t now_ms);
-  void unwatch(std::uint64_t id);
+  void unwatch(std::uint64_t id, std::uint64_t now_ms);
 
-  // What is to be asked for now, and counts as under way from then on.
+  // What is to be asked for now, what is due longest first, and counts as under way from then on. Ends waits that are over.
   std::vector<Key> take_due(std::uint64_t now_ms);
   std::uint64_t next_due_ms() const;                   // UINT64_MAX: nothing will be
   void answered(const Key& key, const Answer& answer, std::uint64_t now_ms);
   void failed(const Key& key, std::uint64_t now_ms);   // no answer, or one that says nothing: what was known stays
 
   std::size_t size() const { return lookups_.size(); }
-  std::size_t stale() const;                           // names whose last query failed
+  std::size_t stale() const { return stale_; }         // names whose last query failed
 
  private:
   struct Lookup {
@@ -62,11 +65,18 @@ class Lookups {
     std::string cluster;
     Wanted wanted;
     std::set<Key> needs;
-    std::vector<Target> published;
+    std::vector<Target> targets;      // the last that were any
+    bool given = false;               // the host has them
+    bool waits = false;               // for what belongs to the next list, until
+    std::uint64_t wait_until_ms = 0;  // 0: nothing is missing
   };
 
-  void settle(const Key& key, std::uint64_t now_ms);
+  void settle(const Key& key, std::uint64_t next_ms, std::uint64_t now_ms);
   void refresh(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
+  void follow_needs(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
+  bool must_wait(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
+  bool complete(const Watch& watch) const;
+  bool host_complete(const std::string& name, Family family) const;
   std::set<Key> needs_of(const Watch& watch) const;
   void add_host_keys(const std::string& name, Family family, std::set<Key>& keys) const;
   std::vector<std::string> addresses(const std::string& name, Family family) const;
@@ -79,8 +89,10 @@ class Lookups {
   const std::function<std::uint32_t()> random_;
   std::map<Key, Lookup> lookups_;
   std::map<std::uint64_t, Watch> watches_;
-  std::map<std::string, std::uint64_t> newest_;  // of a cluster's watches: the one that speaks for it
-  std::size_t under_way_ = 0;
+  std::map<std::string, std::set<std::uint64_t>> clusters_;      // their watches
+  std::set<std::pair<std::uint64_t, Key>> schedule_;             // when; those that are not under way
+  std::set<std::pair<std::uint64_t, std::uint64_t>> waits_;      // until when, and which watch
+  std::size_t under_way_ = 0, stale_ = 0;
 };
 
 std::string endpoint_text(const std::string& address, std::uint16_t port);

@@ -1,6 +1,8 @@
 #include "lookups.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <set>
+#include <string>
 
 namespace {
 
@@ -16,7 +18,11 @@ struct Given {
 struct World {
   dns::Settings settings{cleat::Config()};
   std::vector<Given> given;
-  dns::Lookups lookups{settings, [this](const std::string& cluster, const auto& targets) { given.push_back({cluster, targets}); }, [] { return 0u; }};
+  bool takes = true;
+  dns::Lookups lookups{settings, [this](const std::string& cluster, const auto& targets) {
+                         given.push_back({cluster, targets});
+                         return takes;
+                       }, [] { return 0u; }};
 
   void watch(std::uint64_t id, const char* cluster, const char* name, dns::Family family = dns::Family::kPreferV4, bool srv = false, std::uint64_t now = 0) {
     dns::Wanted wanted;
@@ -25,6 +31,10 @@ struct World {
     wanted.srv = srv;
     wanted.family = family;
     lookups.watch(id, cluster, wanted, now);
+  }
+  void take(Type type, const char* name, const char* address) {
+    lookups.take_due(0);
+    lookups.answered({name, type}, {.kind = Answer::Kind::kRecords, .records = {{address}}, .ttl_s = 60, .cut = false}, 0);
   }
 };
 
@@ -36,9 +46,9 @@ const Answer kNoName{.kind = Answer::Kind::kNoName, .records = {}, .ttl_s = 0, .
 
 }  // namespace
 
-TEST_CASE("a cluster gets its first list when both families have been asked") {
+TEST_CASE("a cluster that wants both families gets its first list when both have been asked") {
   World w;
-  w.watch(1, "app", "a.example");
+  w.watch(1, "app", "a.example", dns::Family::kAll);
   CHECK(w.lookups.take_due(0) == std::vector<Key>{{"a.example", Type::kA}, {"a.example", Type::kAAAA}});
   CHECK(w.lookups.take_due(0).empty());
   w.lookups.answered({"a.example", Type::kA}, records({{"192.0.2.1"}, {"192.0.2.2"}}), 5);
@@ -46,7 +56,28 @@ TEST_CASE("a cluster gets its first list when both families have been asked") {
   w.lookups.answered({"a.example", Type::kAAAA}, records({{"2001:db8::1"}}), 6);
   REQUIRE(w.given.size() == 1);
   CHECK(w.given[0].cluster == "app");
-  CHECK(w.given[0].targets == std::vector<dns::Target>{{"192.0.2.1:80", 1}, {"192.0.2.2:80", 1}});
+  CHECK(w.given[0].targets == std::vector<dns::Target>{{"192.0.2.1:80", 1}, {"192.0.2.2:80", 1}, {"[2001:db8::1]:80", 1}});
+}
+
+// AAAA queries that a server never answers held up the addresses that A had brought for all tries, 14 s by default.
+TEST_CASE("a query that stalls holds up what is known no longer than the bound, and not at all where the preferred family is there") {
+  World w;
+  w.watch(1, "prefers", "a.example");
+  w.watch(2, "all", "a.example", dns::Family::kAll);
+  w.watch(3, "six", "a.example", dns::Family::kPreferV6);
+  w.lookups.take_due(0);
+  w.lookups.answered({"a.example", Type::kA}, records({{"192.0.2.1"}}, 100), 5);
+  REQUIRE(w.given.size() == 1);
+  CHECK(w.given[0].cluster == "prefers");
+  CHECK(w.lookups.next_due_ms() == dns::Lookups::kWaitMs);
+  w.lookups.take_due(dns::Lookups::kWaitMs - 1);
+  CHECK(w.given.size() == 1);
+  w.lookups.take_due(dns::Lookups::kWaitMs);
+  REQUIRE(w.given.size() == 3);
+  CHECK(w.given[2].targets == std::vector<dns::Target>{{"192.0.2.1:80", 1}});
+  CHECK(w.lookups.next_due_ms() == 100'005);  // no wait is left
+  w.lookups.failed({"a.example", Type::kAAAA}, 14'000);
+  CHECK(w.given.size() == 3);
 }
 
 TEST_CASE("families: the other one is used where the preferred has nothing, or all are") {
@@ -127,7 +158,7 @@ TEST_CASE("what nobody wants any longer is forgotten, also while it is being ask
   World w;
   w.watch(1, "app", "a.example", dns::Family::kV4);
   w.lookups.take_due(0);
-  w.lookups.unwatch(1);
+  w.lookups.unwatch(1, 0);
   CHECK(w.lookups.size() == 1);
   w.lookups.answered({"a.example", Type::kA}, records({{"192.0.2.1"}}), 0);
   CHECK(w.lookups.size() == 0);
@@ -143,8 +174,80 @@ TEST_CASE("of two watches of one cluster the later one speaks for it") {
   CHECK(w.given.empty());
   w.lookups.answered({"new.example", Type::kA}, records({{"192.0.2.2"}}), 0);
   CHECK(w.given.size() == 1);
-  w.lookups.unwatch(1);
+  w.lookups.unwatch(1, 0);
   CHECK(w.lookups.size() == 1);
+  CHECK(w.given.size() == 1);
+}
+
+// A refused reload ended the later watch first: the earlier one was never heard again, and the later one's addresses stayed.
+TEST_CASE("when the later of two watches ends first the earlier one speaks again") {
+  World w;
+  w.watch(1, "app", "old.example", dns::Family::kV4);
+  w.take(Type::kA, "old.example", "192.0.2.1");
+  w.watch(2, "app", "new.example", dns::Family::kV4);
+  w.take(Type::kA, "new.example", "192.0.2.2");
+  w.take(Type::kA, "old.example", "192.0.2.3");  // not given while the other one speaks
+  REQUIRE(w.given.size() == 2);
+  w.lookups.unwatch(2, 0);
+  REQUIRE(w.given.size() == 3);
+  CHECK(w.given[2].targets == std::vector<dns::Target>{{"192.0.2.3:80", 1}});
+  w.take(Type::kA, "old.example", "192.0.2.4");
+  REQUIRE(w.given.size() == 4);
+  w.lookups.unwatch(1, 0);
+  CHECK(w.lookups.size() == 0);
+  CHECK(w.lookups.next_due_ms() == UINT64_MAX);
+}
+
+TEST_CASE("one that has nothing to say takes back what the later one gave") {
+  World w;
+  w.watch(1, "app", "old.example", dns::Family::kV4);
+  w.lookups.take_due(0);
+  w.lookups.failed({"old.example", Type::kA}, 0);
+  w.watch(2, "app", "new.example", dns::Family::kV4);
+  w.take(Type::kA, "new.example", "192.0.2.2");
+  w.lookups.unwatch(2, 0);
+  REQUIRE(w.given.size() == 2);
+  CHECK(w.given[1].targets.empty());
+}
+
+TEST_CASE("an address is a list of one, which an earlier watch of a name does not change") {
+  World w;
+  w.watch(1, "app", "old.example", dns::Family::kV4);
+  dns::Wanted fixed;
+  fixed.address = "192.0.2.9";
+  fixed.port = 80;
+  w.lookups.watch(2, "app", fixed, 0);
+  REQUIRE(w.given.size() == 1);
+  w.take(Type::kA, "old.example", "192.0.2.1");
+  REQUIRE(w.given.size() == 1);
+  CHECK(w.given[0].targets == std::vector<dns::Target>{{"192.0.2.9:80", 1}});
+}
+
+TEST_CASE("a list that the host did not take is offered again") {
+  World w;
+  w.takes = false;
+  w.watch(1, "app", "a.example", dns::Family::kV4);
+  w.take(Type::kA, "a.example", "192.0.2.1");
+  w.takes = true;
+  w.take(Type::kA, "a.example", "192.0.2.1");
+  CHECK(w.given.size() == 2);
+  w.take(Type::kA, "a.example", "192.0.2.1");
+  CHECK(w.given.size() == 2);
+}
+
+// In the order of their names, those that always stall took all turns of those behind them.
+TEST_CASE("what has been due longest is asked for first") {
+  World w;
+  const auto name = [](std::uint64_t i) { return (i < 100 ? "n0" : "n") + std::to_string(i) + ".example"; };
+  for (std::uint64_t i = 10; i < 210; ++i) w.watch(i, ("c" + std::to_string(i)).c_str(), name(i).c_str(), dns::Family::kV4, false, i);
+  std::uint64_t now = 1'000;
+  std::set<Key> asked;
+  for (int round = 0; round < 4; ++round, now += 60'000) {  // longer than any back-off: all of them are due again
+    const std::vector<Key> due = w.lookups.take_due(now);
+    for (const Key& key : due) w.lookups.failed(key, now);
+    asked.insert(due.begin(), due.end());
+  }
+  CHECK(asked.size() == 200);
 }
 
 TEST_CASE("queries at once are bounded") {

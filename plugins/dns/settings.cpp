@@ -7,6 +7,8 @@ namespace dns {
 namespace {
 
 constexpr std::size_t kServersMax = 8;
+constexpr std::size_t kSystemServersMax = 3;  // what resolv.conf has at most
+constexpr milliseconds kQueryMax{300'000};    // of a query that nobody answers
 
 // ip, ip:port, [ip]:port.
 bool valid_server(const std::string& text) {
@@ -46,9 +48,12 @@ Settings::Settings(cleat::Config config) : servers(config.get<std::vector<std::s
   }
   timeout = duration(config, "timeout", timeout, 10ms, 60s);
   tries = config.get<std::uint32_t>("tries", tries, {.least = 1, .most = 10});
+  const milliseconds longest = timeout * ((1 << tries) - 1) * (servers.empty() ? kSystemServersMax : servers.size());
+  if (longest > kQueryMax) config.error("timeout, tries and servers: a query that nobody answers would take " + std::to_string(longest.count() / 1'000) + "s, more than 5m");
   const cleat::Config ttl = config["ttl"], retry = config["retry"];
   ttl_min = duration(ttl, "min", ttl_min, 10ms, 24h);
   ttl_max = duration(ttl, "max", ttl_max, 10ms, 24h);
+  ttl_none = duration(ttl, "none", ttl_none, 10ms, 24h);
   if (ttl_min > ttl_max) ttl.error("min is more than max");
   retry_min = duration(retry, "min", retry_min, 10ms, 1h);
   retry_max = duration(retry, "max", retry_max, 10ms, 1h);
@@ -68,8 +73,11 @@ Wanted::Wanted(cleat::Config config) {
   }
   address = srv ? std::string() : as_address(given);
   if (!address.empty()) return;
-  if (!given.empty() && !valid_name(given)) config["name"].error("\"" + given + "\" is no name of a host");
-  name = canonical(given);
+  if (valid_name(given)) {
+    name = canonical(given);
+  } else if (!given.empty()) {
+    config["name"].error("\"" + given + "\" is no name of a host");
+  }
 }
 
 }  // namespace dns

@@ -87,7 +87,13 @@ Transport::Transport(const Settings& settings, Lookups::Publish publish, Reports
     ares_destroy(channel_);
     throw std::runtime_error("no descriptor is left");
   }
-  thread_ = cleat::start_thread("dns", [this] { run(); });
+  try {
+    thread_ = cleat::start_thread("dns", [this] { run(); });
+  } catch (...) {
+    ares_destroy(channel_);
+    ::close(wake_);
+    throw;
+  }
 }
 
 Transport::~Transport() {
@@ -107,7 +113,7 @@ void Transport::watch(std::uint64_t id, std::string cluster, Wanted wanted) {
 }
 
 void Transport::unwatch(std::uint64_t id) {
-  leave([this, id] { lookups_.unwatch(id); });
+  leave([this, id] { lookups_.unwatch(id, now_ms()); });
 }
 
 void Transport::leave(Order order) {

@@ -175,10 +175,42 @@ def test_a_reload_that_changes_the_name_follows_the_new_one(origin, start, tmp_p
         wait_until(lambda: numbers(proxy)['cleat_dns_names{instance="dns"}'] == 2, "the old name to be forgotten")
 
 
+# The refused reload's watch had spoken for the cluster, and nobody did after it: its address stayed for ever.
+@pytest.mark.parametrize("name, known", [("new.example", True), ("127.0.0.2", True), ("127.0.0.2", False)])
+def test_a_refused_reload_changes_no_endpoints_and_the_name_is_followed_on(name, known, origin, start, tmp_path):
+    hosts = {"app.example": ["127.0.0.1"]} if known else {}
+    with Dnsmasq(tmp_path, {**hosts, "new.example": ["127.0.0.2"]}) as server:
+        new = {"name": "new", "discovery": {"use": "dns", "config": {"name": "new.example", "port": 1}}}  # its address is known already
+        proxy = start(resolving(server, port=origin.port, clusters=[new]))
+        before = endpoints(proxy)
+        assert before == ([f"127.0.0.1:{origin.port}"] if known else [])
+        wrong = {"name": "wrong", "discovery": {"use": "dns", "config": {"name": "a b", "port": 1}}}
+        proxy.file.write_text(json.dumps(resolving(server, port=origin.port, name=name, clusters=[new, wrong])))
+        proxy.signal(1)
+        proxy.wait_for_line("the reload was refused, nothing has changed")
+        wait_until(lambda: endpoints(proxy) == before, "the endpoints from before")
+        server.change({"app.example": ["127.0.0.3"], "new.example": ["127.0.0.2"]})
+        wait_until(lambda: endpoints(proxy) == [f"127.0.0.3:{origin.port}"], "the new address")
+
+
+# With the time-outs that are the default, both: the start went on without endpoints after 5 s, they came after 14.
+def test_a_family_that_stalls_does_not_hold_up_the_other(origin, start):
+    def say(query, _):
+        return answer(query, [record(None, A, socket.inet_aton("127.0.0.1"))]) if asked(query)[1] == A else None
+
+    with Scripted(say) as server:
+        for family in ("prefer_v4", "all"):
+            proxy = start(resolving(server, {"timeout": "20s", "tries": 3}, port=origin.port, family=family))
+            assert "going on without" not in proxy.log()
+            assert endpoints(proxy) == [f"127.0.0.1:{origin.port}"] and ask(proxy).body == b"ok"
+
+
 @pytest.mark.parametrize("settings, discovery, why", [
     ({"servers": ["nowhere"]}, {"port": 80}, r"no address of a server"),
     ({"tries": 0}, {"port": 80}, r"config\.tries"),
     ({"ttl": {"min": "10s", "max": "1s"}}, {"port": 80}, r"min is more than max"),
+    ({"timeout": "60s", "tries": 10}, {"port": 80}, r"would take 61380s, more than 5m"),
+    ({}, {"port": 80, "name": "10.0.0.256"}, r"no name of a host"),
     ({}, {}, r'"port" is required'),
     ({}, {"port": 80, "name": "a b"}, r"no name of a host"),
     ({}, {"port": 80, "type": "srv"}, r"an SRV record says it"),
