@@ -180,6 +180,9 @@ int Server::run(std::shared_ptr<Generation> generation, ListeningSockets sockets
     cut();
   }
   loop();
+  // From here on nobody hears signals, and a repeated SIGTERM must not end the process in another way than it is ending.
+  const sigset_t all = watch::signals_to_block();
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
   return code_;
 }
 
