@@ -31,14 +31,15 @@ void posted(void*, cleat_status, std::uint64_t, void*) {}
 
 void run(Spammer* spammer) {
   const cleat_str key = to_str("key"), text = to_str("still here");
-  for (int rounds_after = 0; rounds_after < 100;) {
+  for (int stale_rounds = 0; stale_rounds < 100;) {
     const bool after = spammer->destroyed.load();
     char value[8];
     std::uint64_t needed = 0;
     const cleat_status answers[] = {post->post_worker(spammer->self, CLEAT_POST_CONTROL, posted, nullptr), post->post_worker(spammer->self, 0, posted, nullptr),
                                     events->publish(spammer->self, to_str("spams.event"), text), host->log(spammer->self, CLEAT_INFO, text),
                                     kv->get(spammer->space, key, value, sizeof value, &needed, nullptr)};
-    if (after && rounds_after++ == 0) {
+    // destroy has begun; its handle is stale once it has returned, and the first round may have met that in the middle.
+    if (after && answers[0] != CLEAT_OK && stale_rounds++ == 1) {
       std::string line = "after destroy:";
       for (const cleat_status answer : answers) line += " " + std::to_string(answer);
       std::fprintf(stderr, "%s\n", line.c_str());
