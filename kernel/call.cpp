@@ -9,17 +9,14 @@
 
 namespace cleat {
 
-Call::Call(Worker& worker, WorkerGeneration& home, Cluster& cluster)
-    : Requester(worker.blocks), worker_(worker), home_(home), cluster_(cluster), deadline_(worker.reactor.wheel(), &Call::on_deadline, this) {
-  ++home_.users;
-}
+Call::Call(Worker& worker, std::shared_ptr<upstream::Pool> pool)
+    : Requester(worker.blocks),
+      worker_(worker),
+      pool_(std::move(pool)),
+      cluster_(pool_->cluster()),
+      deadline_(worker.reactor.wheel(), &Call::on_deadline, this) {}
 
-Call::~Call() {
-  cancel();
-  worker_.leave(home_);
-}
-
-upstream::Pool& Call::pool() const { return *cluster_.pools[worker_.index]; }
+Call::~Call() { cancel(); }
 
 // --- the request ---
 
@@ -34,17 +31,18 @@ void Call::begin_later(void* self, std::uint64_t) { static_cast<Call*>(self)->be
 void Call::begin() {
   if (ended_) return;
   metrics::add(cluster_.metrics.attempts, 1);
+  names_authority_ = !request.authority.empty();
   acquire(false);
 }
 
 void Call::acquire(bool fresh) {
-  endpoints_ = pool().enter_set(nullptr);
-  const std::uint32_t index = endpoints_ == nullptr ? upstream::Pool::kNoEndpoint : pool().next_endpoint(*endpoints_, {});
+  endpoints_ = pool_->enter_set(nullptr);
+  const std::uint32_t index = endpoints_ == nullptr ? upstream::Pool::kNoEndpoint : pool_->next_endpoint(*endpoints_, {});
   if (index == upstream::Pool::kNoEndpoint) return fail(hooks::kEndNoEndpoint, "no healthy endpoint");
   endpoint_ = endpoints_->set->members[index].endpoint;
-  if (request.authority.empty()) request.authority = endpoint_->text;
+  if (!names_authority_) request.authority = endpoint_->text;
   waiting_ = true;
-  switch (pool().acquire(*this, endpoint_, fresh)) {
+  switch (pool_->acquire(*this, endpoint_, fresh)) {
     case upstream::Pool::Acquired::kNow: return start_sending();
     case upstream::Pool::Acquired::kLater: return;
     case upstream::Pool::Acquired::kRefused: waiting_ = false; return fail(hooks::kEndOverflow, "too many connections or waiting requests");
@@ -188,10 +186,10 @@ void Call::cancel() {
 }
 
 void Call::let_go(bool reusable) {
-  if (std::exchange(waiting_, false) && client == nullptr) pool().forget(*this);
+  if (std::exchange(waiting_, false) && client == nullptr) pool_->forget(*this);
   if (client != nullptr) std::exchange(client, nullptr)->release(reusable);
   endpoint_.reset();
-  if (endpoints_ != nullptr) pool().leave_set(*std::exchange(endpoints_, nullptr));
+  if (endpoints_ != nullptr) pool_->leave_set(*std::exchange(endpoints_, nullptr));
 }
 
 void Call::count(std::size_t outcome) const {

@@ -27,8 +27,8 @@ class Call : public Requester {
   static constexpr std::uint32_t kInformationalMax = 16;  // 1xx heads
   static constexpr std::uint32_t kTooLarge = 65;          // CLEAT_CALL_TOO_LARGE
 
-  // In that generation of the worker, of which `cluster` is.
-  Call(Worker& worker, WorkerGeneration& home, Cluster& cluster);
+  // Through that pool, which lives on with the call, whatever becomes of the generation that it was found in.
+  Call(Worker& worker, std::shared_ptr<upstream::Pool> pool);
   virtual ~Call();
 
   // --- before `start`: `request` is filled in, of bytes in `arena` ---
@@ -42,7 +42,6 @@ class Call : public Requester {
   void finish();                                 // its end; trailers are in request_trailers
   void pause(bool on);
   void cancel();                                 // tells nothing more
-  bool ended() const { return ended_; }
   bool body_ended() const { return body_ended_; }
   Worker& worker() const { return worker_; }
 
@@ -74,14 +73,13 @@ class Call : public Requester {
   void fail(std::uint32_t how, std::string_view reason);
   void let_go(bool reusable);
   void count(std::size_t outcome) const;
-  upstream::Pool& pool() const;
   static void begin_later(void* self, std::uint64_t);
   static void pump_later(void* self, std::uint64_t);
   static void pull_later(void* self, std::uint64_t);
   static void on_deadline(void* self);
 
   Worker& worker_;
-  WorkerGeneration& home_;
+  const std::shared_ptr<upstream::Pool> pool_;
   Cluster& cluster_;
   upstream::SetInUse* endpoints_ = nullptr;
   std::shared_ptr<Endpoint> endpoint_;
@@ -91,6 +89,7 @@ class Call : public Requester {
   bool waiting_ = false;         // for the pool
   bool head_sent_ = false, body_ended_ = false, end_sent_ = false, short_ = false;
   bool paused_ = false, ended_ = false, replayed_ = false;
+  bool names_authority_ = false; // else it is the endpoint's
 };
 
 }  // namespace cleat

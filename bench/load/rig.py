@@ -28,7 +28,7 @@ def wait_until(condition, what, seconds=WAIT_S):
 
 
 def sidecar(port, origin_port, folder, workers=1, **others):
-    """access_log, header_rewrite, api_key (optional, so that every client may ask) and retry before one cluster; admin on `admin_port`."""
+    """access_log, header_rewrite, api_key (optional, so that every client may ask) and retry before one cluster. others: more sections."""
     folder = pathlib.Path(folder)
     (folder / "keys.txt").write_text("")
     config = {

@@ -7,6 +7,7 @@
 #include "kernel/hooks/plugin_calls.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
 #include "kernel/hooks/structs.hpp"
+#include "kernel/upstream/pool.hpp"
 
 namespace cleat::hooks {
 namespace {
@@ -38,8 +39,8 @@ cleat_status read_request(const cleat_call_request* given, cleat_call_request& m
   return CLEAT_OK;
 }
 
-// Where the call belongs, and the generation whose cluster it goes to.
-cleat_status find_home(Worker& worker, cleat_instance self, std::uint64_t owner, WorkerGeneration*& home) {
+// The generation among whose clusters the call's is.
+cleat_status find_home(Worker& worker, cleat_instance self, std::uint64_t owner, const WorkerGeneration*& home) {
   home = worker.current_generation.get();
   if (owner == self) return home != nullptr ? CLEAT_OK : fail_call(CLEAT_WRONG_PHASE, "call: the worker has no generation");
   cleat_status status;
@@ -57,7 +58,8 @@ cleat_status fill(PluginCall& call, const cleat_call_request& asked) {
   call.request.authority = asked.authority.size == 0 ? std::string_view{} : call.arena.copy(to_view(asked.authority));
   call.request.scheme = "http";
   call.request.minor = 1;
-  if (call.request.method.data() == nullptr || call.request.target.data() == nullptr) return arena_is_full();
+  const bool no_authority = asked.authority.size != 0 && call.request.authority.data() == nullptr;
+  if (call.request.method.data() == nullptr || call.request.target.data() == nullptr || no_authority) return arena_is_full();
   call.body.append(to_view(asked.body));
   call.streams_body = (asked.flags & CLEAT_CALL_STREAM_BODY) != 0;
   call.streams_response = (asked.flags & CLEAT_CALL_STREAM) != 0;
@@ -72,13 +74,13 @@ cleat_status call_start(cleat_instance self, std::uint64_t owner, const cleat_ca
   if (find_instance(self) == nullptr || worker->plugin_timers->stopped(self)) return fail_call(CLEAT_STALE, "call: the instance does not run here");
   cleat_call_request asked{};
   if (const cleat_status wrong = read_request(request, asked)) return wrong;
-  WorkerGeneration* home = nullptr;
+  const WorkerGeneration* home = nullptr;
   if (const cleat_status wrong = find_home(*worker, self, owner, home)) return wrong;
   Cluster* const cluster = home->generation->cluster(to_view(asked.cluster));
   if (cluster == nullptr) return fail_call(CLEAT_NOT_FOUND, "call: no such cluster");
   if (worker->plugin_calls->of(self) >= PluginCalls::kInstanceCallsMax) return fail_call(CLEAT_LIMIT, "call: 1,024 calls of this instance are under way here");
   return guarded([&]() -> cleat_status {
-    auto made = std::make_unique<PluginCall>(*worker, *home, *cluster);
+    auto made = std::make_unique<PluginCall>(*worker, cluster->pools[worker->index]->shared_from_this());
     if (const cleat_status wrong = fill(*made, asked)) return wrong;
     made->instance = self;
     made->owner = owner;
@@ -135,7 +137,7 @@ cleat_status call_pause(cleat_call handle, std::uint32_t on) {
 
 cleat_status call_cancel(cleat_call handle) {
   return with_call(handle, [&](PluginCall& call, Worker& worker) -> cleat_status {
-    worker.plugin_calls->cancel(call, "told so");
+    if (!worker.plugin_timers->stopped(call.instance)) worker.plugin_calls->cancel(call, "told so");  // else it is about to be
     return CLEAT_OK;
   });
 }

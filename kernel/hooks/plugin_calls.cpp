@@ -10,6 +10,7 @@ namespace cleat {
 namespace {
 
 constexpr std::uint32_t kCallsMax = 1U << 20;  // of one worker
+static_assert(Call::kTooLarge == CLEAT_CALL_TOO_LARGE);
 
 // The fields as the ABI shows them, for the time of a callback.
 std::vector<cleat_header> shown(const http::Fields& fields) {

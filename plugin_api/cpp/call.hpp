@@ -25,7 +25,8 @@ struct CallRequest {
   std::string_view body{};
   std::chrono::milliseconds timeout{5'000};
   std::uint64_t body_max = 0;                  // of the response; 0: 64 KiB
-  std::uint32_t flags = 0;                     // CLEAT_CALL_STREAM, CLEAT_CALL_STREAM_BODY
+  // CLEAT_CALL_STREAM_BODY; CLEAT_CALL_STREAM only with a callback of the C table: a method hears of the end alone, and misses the pieces.
+  std::uint32_t flags = 0;
 };
 
 // What became of it, or, of a streamed one, what comes of it. Dies when the method it is given to returns.

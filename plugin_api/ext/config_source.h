@@ -49,7 +49,7 @@ typedef struct cleat_host_config_source {
   cleat_status (*abandon)(uint64_t transaction); /* [any] ends it without effect */
   /* [any] All endpoints of a cluster, from now on: of one that this source holds, has staged, or watches (below); else CLEAT_NOT_FOUND. No
    * document is read and nothing is rebuilt; of lists that follow each other quickly only the last may be seen. A list stays through
-   * later commits. At most 65,536 endpoints, 1,000,000 in all: CLEAT_LIMIT. `stride`: bytes from one to the next. */
+   * later commits. It is the name's: while a cluster is being replaced, or its replacement is refused, the one in force has it too. At most 65,536 endpoints, 1,000,000 in all: CLEAT_LIMIT. `stride`: bytes from one to the next. */
   cleat_status (*endpoints)(cleat_instance self, cleat_str cluster, const cleat_source_endpoint *list, uint64_t count, uint64_t stride);
   cleat_status (*version)(cleat_instance self, uint64_t *version); /* [any] accepted commits of this source so far */
 } cleat_host_config_source;
@@ -59,7 +59,8 @@ typedef struct cleat_plugin_config_source {
   uint32_t size;
   uint32_t reserved;
   /* [control] A new or changed cluster wants its endpoints, through host->endpoints. The configuration switches to it with its first
-   * list, or after a few seconds without. Two watches of one name may be there for a while: the new one begins before the old ends. */
+   * list, or after a few seconds without. Two watches of one name may be there for a while: the new one begins before the old ends,
+   * and a list is for both: if the new one ends first its configuration was refused, and what the old one wants is to be given again. */
   cleat_status (*watch)(void *instance, cleat_str cluster, cleat_config config, void **watch);
   void (*unwatch)(void *instance, void *watch); /* [control] */
 } cleat_plugin_config_source;

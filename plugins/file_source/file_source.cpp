@@ -139,31 +139,28 @@ class FileSource : public cleat::Plugin {
     if (now == tried_) return;
     const bool documents = !replaced_ || differs(now, held_);
     tried_ = now;
-    if (documents ? commit(now) : true) give_lists(now);
+    documents ? commit(now) : give_lists(now);
   }
 
   static bool is_list(const ResourceKey& key) { return key.kind == Kind::kEndpoints; }
 
   static bool differs(const Snapshot& a, const Snapshot& b) {
-    const auto documents = [](const Snapshot& of) {
-      std::map<ResourceKey, std::string> found;
-      for (const auto& [key, text] : of.texts) {
-        if (!is_list(key)) found.emplace(key, text);
-      }
-      return found;
+    const auto without_lists = [](Snapshot of) {
+      std::erase_if(of.texts, [](const auto& one) { return is_list(one.first); });
+      return of;
     };
-    return documents(a) != documents(b);
+    return without_lists(a) != without_lists(b);
   }
 
   // Stages what differs from what is held, all of it until that was accepted once: an instance before this one may have left something behind.
-  bool commit(const Snapshot& now) {
+  void commit(const Snapshot& now) {
     auto transaction = begin(replaced_ ? 0 : CLEAT_SOURCE_REPLACE);
     if (!transaction) return fail_commit();
     for (const auto& [key, text] : now.texts) {
       if (is_list(key)) continue;
       const auto held = held_.texts.find(key);
       if (held != held_.texts.end() && held->second == text) continue;
-      if (!transaction->stage(source_kind(key.kind), key.name, text)) return fail_commit();
+      if (!transaction->stage(source_kind(key.kind), key.name, *text)) return fail_commit();
     }
     for (const auto& [key, text] : held_.texts) {
       if (!is_list(key) && !now.texts.contains(key) && !transaction->remove(source_kind(key.kind), key.name)) return fail_commit();
@@ -171,27 +168,28 @@ class FileSource : public cleat::Plugin {
     give_lists(now);  // a new cluster begins with its endpoints
     if (!std::move(*transaction).commit<&FileSource::on_commit>()) return fail_commit();
     waiting_ = true;
-    return true;
   }
 
-  bool fail_commit() {
+  void fail_commit() {
     refused_.add();
     log(CLEAT_ERROR, "nothing has changed: " + cleat::error_text());
     tried_.reset();  // tried again at the next look
-    return false;
   }
 
   void take_outcome(const Outcome& outcome) {
     waiting_ = false;
+    if (outcome.accepted) {
+      replaced_ = true;
+      held_ = *tried_;
+    }
+    // The host forgets the list of a cluster that is not there: it is given again with the cluster.
+    std::erase_if(given_, [&](const auto& one) { return !held_.texts.contains({Kind::kCluster, one.first}); });
     if (!outcome.accepted) {
       refused_.add();
       log(CLEAT_ERROR, "refused, nothing has changed: " + outcome.text);
       return;
     }
     accepted_.add();
-    replaced_ = true;
-    held_ = *tried_;
-    std::erase_if(given_, [&](const auto& one) { return !held_.texts.contains({Kind::kCluster, one.first}); });
     const auto count = static_cast<std::int64_t>(std::count_if(held_.texts.begin(), held_.texts.end(), [](const auto& one) { return !is_list(one.first); }));
     resources_.add(count - std::exchange(counted_, count));
     log(CLEAT_INFO, std::to_string(count) + " resources of " + folder_.path() + " are in force");
@@ -200,10 +198,10 @@ class FileSource : public cleat::Plugin {
   void give_lists(const Snapshot& now) {
     for (const auto& [key, text] : now.texts) {
       if (!is_list(key)) continue;
-      std::string& given = given_[key.name];
+      std::shared_ptr<const std::string>& given = given_[key.name];
       if (given == text) continue;
       std::string error;
-      const std::vector<ListedEndpoint> list = parse_endpoints(text, error);
+      const std::vector<ListedEndpoint> list = parse_endpoints(*text, error);
       std::vector<cleat_source_endpoint> views;
       views.reserve(list.size());
       for (const ListedEndpoint& one : list) views.push_back(cleat::source_endpoint(one.address, one.weight, one.healthy));
@@ -216,7 +214,9 @@ class FileSource : public cleat::Plugin {
         log(CLEAT_ERROR, folder_.path() + "/endpoints." + key.name + ".txt:" + error + "; the list before stays");
       }
     }
-    std::erase_if(given_, [&](const auto& one) { return !now.texts.contains({Kind::kEndpoints, one.first}); });
+    const auto gone = [&](const auto& one) { return !now.texts.contains({Kind::kEndpoints, one.first}); };
+    std::erase_if(given_, gone);
+    std::erase_if(refused_lists_, gone);
   }
 
   Folder folder_;
@@ -228,8 +228,8 @@ class FileSource : public cleat::Plugin {
   Snapshot held_;                             // as accepted
   std::optional<Snapshot> tried_;             // as looked at last
   bool replaced_ = false;                     // a commit of all there is was accepted
-  std::map<std::string, std::string> given_;  // lists, by cluster, as the host has them
-  std::map<std::string, std::string> refused_lists_;
+  std::map<std::string, std::shared_ptr<const std::string>> given_;  // lists, by cluster, as the host has them
+  std::map<std::string, std::shared_ptr<const std::string>> refused_lists_;
   std::string said_;
   std::int64_t counted_ = 0;
   bool waiting_ = false;                      // for a commit's answer

@@ -73,7 +73,8 @@ bool Folder::read(const std::string& file, Known& known, std::string& error) con
       have += static_cast<std::size_t>(got);
     }
     text.resize(have);
-    known = {stamp, std::move(text)};
+    if (known.text == nullptr || *known.text != text) known.text = std::make_shared<const std::string>(std::move(text));
+    known.stamp = stamp;
   }
   ::close(fd);
   return true;

@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,8 +26,9 @@ struct ResourceKey {
 enum class Named : std::uint8_t { kResource, kOther, kWrong };
 Named read_name(std::string_view file, ResourceKey& key, std::string& error);
 
+// Texts are shared by the snapshots in which a file is the same: two with equal pointers are the same without being read.
 struct Snapshot {
-  std::map<ResourceKey, std::string> texts;
+  std::map<ResourceKey, std::shared_ptr<const std::string>> texts;
   bool operator==(const Snapshot&) const = default;
 };
 
@@ -48,7 +50,7 @@ class Folder {
   };
   struct Known {
     Stamp stamp;
-    std::string text;
+    std::shared_ptr<const std::string> text;
   };
   bool read(const std::string& file, Known& known, std::string& error) const;
 

@@ -165,6 +165,16 @@ def test_calls_on_an_instances_own_account_go_on_over_reloads(start, origin):
     assert ticks() == 0
 
 
+def test_a_call_of_an_instances_own_does_not_keep_its_generation(start, origin):
+    """It did: an instance that was replaced was not stopped before its longest call was over."""
+    hang(origin)
+    proxy = start(config(origin, tick="origin", tick_timeout="10m"))
+    wait_until(lambda: origin.saw(), "a call")
+    proxy.file.write_text(json.dumps(config(origin)))
+    proxy.signal(1)
+    proxy.wait_for_line(r"plugin/calls tick cancelled: the instance stops")
+
+
 def test_calls_under_load_and_reloads_fail_nobody(start, origin):
     async def handler(connection, _):
         connection.send(reply(b"tock"))

@@ -114,6 +114,18 @@ def test_lists_of_endpoints_change_without_a_rebuild(files, start_origin, start)
     assert proxy.log().count("is in force") == generations
 
 
+def test_a_list_that_came_with_a_refused_change_comes_again_with_its_mending(files, origin, start):
+    """It did not: the cluster was then there without endpoints."""
+    files.put("cluster.app.yaml", {"connect_timeout": "2s"})
+    files.put("endpoints.app.txt", f"{origin.address}\n")
+    files.put("listener.web.yaml", {"address": "127.0.0.1:0", "routes": [{"match": {"prefix": "/"}, "cluster": "no_such"}]})
+    proxy = start(configuration(files))
+    proxy.wait_for_line(r"plugin/files refused, nothing has changed")
+    files.put("listener.web.yaml", {"address": "127.0.0.1:0", "routes": [{"match": {"prefix": "/"}, "cluster": "app"}]})
+    in_force(proxy, 1)
+    assert get(port_of(proxy, "web")) == (200, b"ok")
+
+
 def test_a_folder_that_is_swapped_by_its_link_is_taken_whole(tmp_path, start):
     """The way of Kubernetes: the names are links into ..data, which is a link that is replaced."""
     files = Files(tmp_path / "resources")

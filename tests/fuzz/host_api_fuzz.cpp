@@ -12,6 +12,7 @@
 #include "kernel/base/check.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
+#include "kernel/hooks/plugin_calls.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
 #include "kernel/hooks/tickets.hpp"
 #include "kernel/upstream/pool.hpp"
@@ -141,6 +142,8 @@ class Session {
   ~Session() {
     for (std::uint32_t lane = 0; lane < 3; ++lane) hooks::tickets::drop(worker_.index, x_.slot, lane);
     worker_.plugin_timers->cancel_all(x_);
+    worker_.plugin_calls->cancel_all(x_);
+    for (const auto& instance : generation_.instances) worker_.plugin_calls->cancel_all(instance->handle);
     worker_.stamp = {};
     worker_.free_exchange(&x_);
     CLEAT_CHECK(worker_.find_exchange(handle_) == nullptr);
@@ -223,15 +226,17 @@ class Session {
   void call() {
     if (depth_ > 8) return;
     ++depth_;
-    const std::uint8_t which = in_.byte() % 56;
+    const std::uint8_t which = in_.byte() % 64;
     if (which < 14) {
       call_head(which);
     } else if (which < 28) {
       call_exchange(which - 14);
     } else if (which < 42) {
       call_body_and_handler(which - 28);
-    } else {
+    } else if (which < 56) {
       call_rest(which - 42);
+    } else {
+      call_http_call(which - 56);
     }
     --depth_;
   }
@@ -427,6 +432,55 @@ class Session {
         worker_.stamp = stamp;
         break;
       }
+    }
+  }
+
+  static void told(void*, cleat_call, std::uint64_t, const cleat_call_event* event, void*) {
+    CLEAT_CHECK(event->kind == CLEAT_CALL_FAILED && event->how == CLEAT_CALL_CANCELLED);  // none goes out before the session has ended
+    touch(event->reason);
+  }
+
+  void call_http_call(unsigned which) {
+    const auto& http_call = hooks::kHostHttpCall;
+    const std::uint64_t subject = handle();
+    std::vector<cleat_header> fields;
+    std::uint64_t accepted = 0;
+    switch (which) {
+      case 0:
+      case 1:
+      case 2: {
+        const cleat_reply of = reply(fields);
+        cleat_call_request asked{};
+        asked.size = in_.byte() % 8 == 0 ? small() % sizeof asked : sizeof asked;
+        asked.flags = in_.byte() % 8 == 0 ? small() : in_.byte() % 4;
+        asked.cluster = in_.byte() % 4 == 0 ? in_.text() : hooks::to_str("app");
+        asked.method = in_.byte() % 2 == 0 ? cleat_str{} : in_.text();
+        asked.target = in_.byte() % 2 == 0 ? hooks::to_str("/") : in_.text();
+        asked.authority = in_.byte() % 2 == 0 ? cleat_str{} : in_.text();
+        asked.headers = of.headers;
+        asked.header_count = of.header_count;
+        asked.body = of.body;
+        asked.timeout_ms = 60'000 + in_.number();
+        asked.body_max = in_.number();
+        const cleat_instance self = worker_.stamp.instance != nullptr ? worker_.stamp.instance->handle : handle();
+        cleat_call made = 0;
+        const cleat_call_fn fn = in_.byte() % 16 == 0 ? nullptr : told;
+        if (http_call.start(self, in_.byte() % 2 == 0 ? self : subject, output(asked), fn, nullptr, &made) == CLEAT_OK) made_.push_back(made);
+        break;
+      }
+      case 3:
+      case 4: {
+        const cleat_str text = in_.text();
+        if (http_call.write(subject, text, output(accepted)) == CLEAT_OK) CLEAT_CHECK(accepted <= text.size);
+        break;
+      }
+      case 5: {
+        const cleat_reply of = reply(fields);
+        http_call.finish(subject, of.headers, of.header_count);
+        break;
+      }
+      case 6: http_call.pause(subject, in_.byte() % 3); break;
+      default: http_call.cancel(subject); break;
     }
   }
 

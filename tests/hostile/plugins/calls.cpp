@@ -18,7 +18,8 @@ namespace {
 
 class Calls : public cleat::Plugin {
  public:
-  explicit Calls(cleat::Config config) : tick_(config.get<std::string>("tick", "")) {}
+  explicit Calls(cleat::Config config)
+      : tick_(config.get<std::string>("tick", "")), tick_timeout_(config.get<std::chrono::milliseconds>("tick_timeout", std::chrono::seconds(5))) {}
 
   struct Waiting {
     cleat::Ticket ticket;
@@ -35,11 +36,12 @@ class Calls : public cleat::Plugin {
     if (!tick_.empty()) (void)arm<&Calls::tick>(std::chrono::milliseconds(20));
   }
   void tick() {
-    (void)call<&Calls::ticked>({.cluster = tick_, .target = "/tick"}, std::make_unique<Nothing>());
+    (void)call<&Calls::ticked>({.cluster = tick_, .target = "/tick", .timeout = tick_timeout_}, std::make_unique<Nothing>());
     (void)arm<&Calls::tick>(std::chrono::milliseconds(20));
   }
   void ticked(cleat::CallEvent event, std::unique_ptr<Nothing>) {
     if (event.ok() && event.status() == 200) ++ticks_;
+    if (event.how() == CLEAT_CALL_CANCELLED) log(CLEAT_INFO, "tick cancelled: " + std::string(event.reason()));
   }
 
   cleat::Verdict on_request(cleat::Exchange x) {
@@ -184,6 +186,7 @@ class Calls : public cleat::Plugin {
   }
 
   const std::string tick_;
+  const std::chrono::milliseconds tick_timeout_;
   std::atomic<std::uint64_t> ticks_{0};
   std::mutex mutex_;
   std::string told_;
