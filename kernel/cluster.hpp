@@ -18,8 +18,13 @@
 #include "kernel/hooks/instance.hpp"
 #include "kernel/kernel_metrics.hpp"
 #include "kernel/sources/supply.hpp"
+#include "kernel/tls/openssl.hpp"
 
 namespace cleat {
+
+namespace tls {
+class ClientContext;
+}
 
 namespace upstream {
 class Http1Client;
@@ -36,6 +41,7 @@ struct Endpoint {
   struct alignas(64) OnWorker {      // written by that worker only, on a cache line of its own
     std::atomic<std::uint32_t> in_flight{0};
     std::vector<upstream::Http1Client*> idle;  // of its pool, the latest last
+    tls::Resumable tls_session;                // what its next connection may resume
   };
   const std::unique_ptr<OnWorker[]> on_worker;
   const std::uint32_t workers;
@@ -96,8 +102,8 @@ class Cluster {
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
-  // [control] Would `from` make the same one again?
-  bool is(const config::Cluster& from, const std::shared_ptr<hooks::Instance>& balancer) const;
+  // [control] Would `from` make the same one again, and with this context?
+  bool is(const config::Cluster& from, const std::shared_ptr<hooks::Instance>& balancer, const tls::ClientContext* context) const;
 
   // [control] From now on these, all of them. Of addresses that come twice the weights are added. Exchanges under way end where they are.
   void set_endpoints(std::vector<EndpointSpec> wanted);
@@ -108,6 +114,9 @@ class Cluster {
 
   // [control] What brings its endpoints, or changes them; nullptr: they are those of the configuration.
   std::shared_ptr<sources::Supply> supply;
+
+  // [control] Set before any worker knows the cluster; nullptr: connections are in the clear.
+  std::shared_ptr<const tls::ClientContext> tls;
 
   const config::Cluster config;      // without what points into the document
   const ClusterMetrics metrics;

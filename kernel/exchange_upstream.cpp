@@ -318,7 +318,8 @@ Flow Exchange::end_attempt() {
   }
   const Refusal refusal = refusal_of(end_how);
   const std::string_view said = reply_reason;
-  reply_locally(refusal.status, refusal.flag, (end_how == hooks::kEndMalformed || end_how == hooks::kEndNoEndpoint) && !said.empty() ? said : std::string_view(refusal.reason));
+  const bool told = !said.empty() && (end_how == hooks::kEndMalformed || end_how == hooks::kEndNoEndpoint || end_how == hooks::kEndConnectFailed);
+  reply_locally(refusal.status, refusal.flag, told ? said : std::string_view(refusal.reason));
   return Flow::kJump;
 }
 

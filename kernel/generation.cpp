@@ -7,6 +7,7 @@
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
 #include "kernel/kernel_metrics.hpp"
+#include "kernel/tls/client_context.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -16,15 +17,20 @@ using hooks::Hook;
 
 // --- clusters ---
 
-void make_cluster(Generation& generation, const config::Cluster& from, const Generation* before, config::Diagnostics& diagnostics) {
+void make_cluster(Generation& generation, const config::Cluster& from, const tls::Secrets& secrets, const Generation* before,
+                  config::Diagnostics& diagnostics) {
   const std::shared_ptr<hooks::Instance> balancer = from.balancer.empty() ? nullptr : generation.shared_instance(from.balancer);
   const std::shared_ptr<hooks::Instance> source = from.discovery.empty() ? nullptr : generation.shared_instance(from.discovery);
   const auto old = before == nullptr ? nullptr : before->shared_cluster(from.name);
-  const bool same = old != nullptr && old->is(from, balancer) && (old->supply == nullptr || old->supply->source() == source);
+  std::shared_ptr<const tls::ClientContext> context;
+  if (from.tls && (context = tls::ClientContext::make(*from.tls, secrets, {}, diagnostics)) == nullptr) return;
+  const bool same = old != nullptr && old->is(from, balancer, context.get()) && (old->supply == nullptr || old->supply->source() == source);
   generation.clusters.push_back(same ? old : std::make_shared<Cluster>(from, balancer, generation.workers, diagnostics));
   const std::shared_ptr<Cluster>& cluster = generation.clusters.back();
   generation.cluster_names.emplace(from.name, cluster);
-  if (same || from.brings().empty()) return;
+  if (same) return;
+  cluster->tls = std::move(context);
+  if (from.brings().empty()) return;
   cluster->supply = sources::Supply::make(from, cluster, source, diagnostics);
   if (!from.endpoints_given) generation.awaited.push_back(cluster->supply->feed());
 }
@@ -128,7 +134,8 @@ void make_route(const Generation& generation, const config::Route& from, Listene
   make_route_configs(generation, listener, route, diagnostics);
 }
 
-void make_listener(Generation& generation, const config::Listener& from, const Generation* before, config::Diagnostics& diagnostics) {
+void make_listener(Generation& generation, const config::Listener& from, const tls::Secrets& secrets, const Generation* before,
+                   config::Diagnostics& diagnostics) {
   generation.listeners.push_back(std::make_unique<Listener>());
   Listener& listener = *generation.listeners.back();
   generation.listener_names.emplace(from.name, &listener);
@@ -145,8 +152,12 @@ void make_listener(Generation& generation, const config::Listener& from, const G
     diagnostics.error(*from.node, address.error());
   }
 
-  if (const Listener* const old = before == nullptr ? nullptr : before->listening_as(listener); old != nullptr) {
-    listener.open_connections = old->open_connections;
+  const Listener* const old = before == nullptr ? nullptr : before->listening_as(listener);
+  if (old != nullptr) listener.open_connections = old->open_connections;
+  if (from.tls) {
+    const bool http = from.protocol == config::Listener::Protocol::kHttp1;
+    listener.tls = tls::ServerContext::make(*from.tls, secrets, http ? std::vector<std::string>{"http/1.1"} : std::vector<std::string>{},
+                                            old == nullptr ? nullptr : old->tls, diagnostics);
   }
   listener.metrics = kernel_metrics::of_listener(from.name);
   if (!make_chain(generation, from, listener.chain, diagnostics)) return;
@@ -227,10 +238,12 @@ std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Compositi
     generation->instance_names.emplace(from.instances[i].name, generation->instances[i]);
   }
   hooks::check_halves(from, generation->instances, diagnostics);
+  tls::Secrets secrets;
+  for (const config::Secret& one : from.secrets) secrets.emplace(one.name, &one);
   generation->clusters.reserve(from.clusters.size());
-  for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, before, diagnostics);
+  for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, secrets, before, diagnostics);
   generation->listeners.reserve(from.listeners.size());
-  for (const config::Listener& one : from.listeners) make_listener(*generation, one, before, diagnostics);
+  for (const config::Listener& one : from.listeners) make_listener(*generation, one, secrets, before, diagnostics);
   if (diagnostics.failed()) return nullptr;
   return generation;
 }

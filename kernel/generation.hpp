@@ -19,6 +19,7 @@
 #include "kernel/http/parse.hpp"
 #include "kernel/kernel_metrics.hpp"
 #include "kernel/route/router.hpp"
+#include "kernel/tls/server_context.hpp"
 
 namespace cleat {
 
@@ -59,6 +60,7 @@ struct Listener {
   std::vector<Route> routes;
   http::HeadLimits limits;
   ListenerMetrics metrics;
+  std::shared_ptr<const tls::ServerContext> tls;  // nullptr: its connections are in the clear
   // Connections that are open now, of all workers; shared by the listener's acceptors, which may outlive this generation.
   std::shared_ptr<std::atomic<std::uint64_t>> open_connections = std::make_shared<std::atomic<std::uint64_t>>(0);
   cleat::metrics::SeriesId bite(std::string_view limit) const;  // cleat_limit_hits_total{listener, limit}; [any] takes a lock

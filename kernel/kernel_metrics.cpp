@@ -19,7 +19,7 @@ const std::vector<std::uint64_t> kDurationsUs = {500,     1'000,   2'500,     5'
                                                  250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000, 60'000'000};
 
 struct Ids {
-  metrics::MetricId requests, responses, connections, active, exchanges, bytes_received, bytes_sent, limit_hits, route_requests, route_duration,
+  metrics::MetricId requests, responses, connections, active, exchanges, bytes_received, bytes_sent, handshakes, limit_hits, route_requests, route_duration,
       attempts, outcomes, attempt_duration, in_flight, connect_failures, overflows, upstream_connections;
 };
 
@@ -43,6 +43,7 @@ const Ids& ids() {
       .exchanges = define(Kind::kGauge, "cleat_exchanges_active", "Requests under way.", {"listener"}),
       .bytes_received = define(Kind::kCounter, "cleat_request_bytes_total", "Bytes of request heads and bodies.", {"listener"}),
       .bytes_sent = define(Kind::kCounter, "cleat_response_bytes_total", "Bytes of response bodies.", {"listener"}),
+      .handshakes = define(Kind::kCounter, "cleat_tls_handshakes_total", "TLS handshakes with clients that ended.", {"listener", "result"}),
       .limit_hits = define(Kind::kCounter, "cleat_limit_hits_total", "How often a limit or timeout of the listener applied.",
                            {"listener", "limit"}),
       .route_requests = define(Kind::kCounter, "cleat_route_requests_total", "Exchanges that ended, by route and class of the status.",
@@ -81,6 +82,9 @@ ListenerMetrics of_listener(std::string_view listener) {
                           .exchanges = series(all.exchanges, {listener}),
                           .bytes_received = series(all.bytes_received, {listener}),
                           .bytes_sent = series(all.bytes_sent, {listener}),
+                          .tls_full = series(all.handshakes, {listener, "full"}),
+                          .tls_resumed = series(all.handshakes, {listener, "resumed"}),
+                          .tls_failed = series(all.handshakes, {listener, "failed"}),
                           .responses = {}};
   for (std::size_t i = 0; i < made.responses.size(); ++i) made.responses[i] = series(all.responses, {listener, kClasses[i]});
   return made;

@@ -13,6 +13,7 @@ using ClassSeries = std::array<metrics::SeriesId, 6>;  // by status / 100; 0: en
 
 struct ListenerMetrics {
   metrics::SeriesId requests = 0, connections = 0, active = 0, exchanges = 0, bytes_received = 0, bytes_sent = 0;
+  metrics::SeriesId tls_full = 0, tls_resumed = 0, tls_failed = 0;  // handshakes
   ClassSeries responses{};
 };
 

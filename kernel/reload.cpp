@@ -64,8 +64,9 @@ Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worke
 Reloader::~Reloader() = default;
 
 void Reloader::begin(std::shared_ptr<Generation> generation, ListeningSockets sockets, std::string mark) {
-  seen_ = std::move(mark);
+  seen_[file_] = std::move(mark);
   current_ = std::move(generation);
+  note_files();
   listening_ = std::move(sockets);
   listening_changed_(listening_);
   sources::set_in_force(*current_);
@@ -205,6 +206,7 @@ void Reloader::wait_for_endpoints(const std::shared_ptr<Generation>& of, std::fu
 void Reloader::switch_to(const std::shared_ptr<Generation>& next, const std::shared_ptr<ListeningSockets>& sockets) {
   if (next->model.workers != current_->model.workers) say(log::Level::kWarn, "workers: another number of them takes effect at the next start");
   current_ = next;
+  note_files();
   listening_ = std::move(*sockets);
   listening_changed_(listening_);
   sources::set_in_force(*current_);
@@ -284,23 +286,36 @@ std::string Reloader::asked_by() const {
   return "commit of " + names + (changing_.size() > kNamed ? " and " + std::to_string(changing_.size() - kNamed) + " more" : "");
 }
 
-// --- the watched file ---
+// --- the watched files ---
 
 void Reloader::watch() {
   const std::chrono::milliseconds every = current_->model.watch;
   // Looked for again also where nothing is watched: the next configuration may want it.
   watch_.expires_after(every.count() == 0 ? std::chrono::milliseconds(1'000) : every);
   watch_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopped_) look_at_file();
+    if (!error && !stopped_) look_at_files();
   });
 }
 
-void Reloader::look_at_file() {
-  const std::string mark = config::mark_of(file_);
-  if (mark != seen_ && !mark.empty()) {
-    seen_ = mark;
+// Those of the generation in force, as they were when it was read.
+void Reloader::note_files() {
+  std::map<std::string, std::string> now;
+  now[file_] = std::move(seen_[file_]);
+  for (const config::ReadFile& one : config::read_files(current_->file->model)) now[one.path] = one.mark;
+  seen_ = std::move(now);
+}
+
+void Reloader::look_at_files() {
+  const std::string* changed = nullptr;
+  for (auto& [path, seen] : seen_) {
+    std::string mark = config::mark_of(path);
+    if (mark == seen || mark.empty()) continue;
+    seen = std::move(mark);
+    changed = &path;
+  }
+  if (changed != nullptr) {
     if (current_->model.watch.count() != 0) {
-      say(log::Level::kInfo, file_ + " has changed: reloading");
+      say(log::Level::kInfo, *changed + " has changed: reloading");
       reload([](bool, const std::string&) {});
     }
   }

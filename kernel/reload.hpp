@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,7 +72,8 @@ class Reloader {
   void answer(bool ok, const std::string& text);
   std::string asked_by() const;
   void watch();
-  void look_at_file();
+  void look_at_files();
+  void note_files();
 
   boost::asio::io_context& io_;
   boost::asio::steady_timer late_;
@@ -86,7 +88,7 @@ class Reloader {
   std::vector<Asked> changing_;      // are answered by the one under way
   bool serving_ = false, stopped_ = false, busy_ = false;
   std::size_t missing_ = 0;          // workers that have not taken over
-  std::string seen_;                 // the watched file, as it was last looked at
+  std::map<std::string, std::string> seen_;  // the watched file and those it names, by path: their marks when last looked at
   metrics::SeriesId generation_ = 0, applied_ = 0, refused_ = 0;
 };
 

@@ -5,19 +5,48 @@
 
 #include <algorithm>
 
+#include "kernel/tls/session.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
 
+Transport::Transport(Worker& worker, Socket socket, Side side) : worker_(worker), socket_(std::move(socket)), side_(side) {}
+Transport::~Transport() = default;
+
 void Transport::close() {
+  if (tls_ != nullptr && out_.empty() && socket_.open()) tls_->close_notify();
   socket_.close();
   out_.release();
 }
+
+// --- opening ---
+
+void Transport::use_tls(std::unique_ptr<tls::Session> session) { tls_ = std::move(session); }
+
+Transport::Opened Transport::open(std::uint32_t events) {
+  if (connecting_) {
+    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return Opened::kNotYet;
+    if (socket_error(socket_.fd()) != 0) return Opened::kFailed;
+    if ((events & EPOLLOUT) == 0) return Opened::kNotYet;
+    connecting_ = false;
+  }
+  if (tls_ == nullptr) return Opened::kYes;
+  note_readable(events);
+  switch (tls_->handshake()) {
+    case tls::Session::Step::kDone: return Opened::kYes;
+    case tls::Session::Step::kWaits: return Opened::kNotYet;
+    case tls::Session::Step::kFailed: break;
+  }
+  return Opened::kFailed;
+}
+
+// --- reading ---
 
 void Transport::note_readable(std::uint32_t events) {
   readable_ = true;
   // May have come with the last bytes: no event of its own follows.
   if ((events & ~static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT)) != 0) hangup_ = true;
+  if (tls_ != nullptr) tls_->note_readable(hangup_);
 }
 
 bool Transport::note_writable() {
@@ -31,14 +60,31 @@ bool Transport::note_writable() {
 // not so behind a half-close, whose event may have been this one.
 Io Transport::read(std::string_view& data) {
   char* const scratch = worker_.scratch.get() + (side_ == Side::kUpstream ? Worker::kScratchBytes : 0);
-  const Io io = read_some(socket_.fd(), scratch, Worker::kScratchBytes);
-  if (io.blocked || (io.size != 0 && io.size < Worker::kScratchBytes && !hangup_)) readable_ = false;
+  Io io;
+  if (tls_ != nullptr) {
+    io = tls_->read(scratch, Worker::kScratchBytes);
+    if (tls_->drained()) readable_ = false;
+  } else {
+    io = read_some(socket_.fd(), scratch, Worker::kScratchBytes);
+    if (io.blocked || (io.size != 0 && io.size < Worker::kScratchBytes && !hangup_)) readable_ = false;
+  }
   data = {scratch, io.size};
   return io;
 }
 
+bool Transport::told_nothing(std::uint32_t events) {
+  if (tls_ == nullptr) return false;
+  note_readable(events);
+  char byte;
+  if (!tls_->read(&byte, 1).blocked) return false;
+  readable_ = false;
+  return true;
+}
+
+// --- writing ---
+
 Io Transport::write(const iovec* parts, int count) {
-  const Io io = write_some(socket_.fd(), parts, count);
+  const Io io = tls_ != nullptr ? tls_->write(parts, count) : write_some(socket_.fd(), parts, count);
   sent_bytes_ += io.size;
   if (io.failed != 0) {
     broken_ = true;
@@ -87,6 +133,7 @@ void Transport::flush() {
   if (out_.capacity() != 0) worker_.give_buffer(std::move(out_));
   if (shut_wanted_) {
     shut_wanted_ = false;
+    if (tls_ != nullptr) tls_->close_notify();
     ::shutdown(socket_.fd(), SHUT_WR);
   }
 }

@@ -1,9 +1,10 @@
 // Transport: the byte stream to one peer. Reads into the worker's scratch memory, writes straight through: only what the peer does not
 // take at once is copied and kept, and then `blocked` says so. Edge-triggered: it remembers what the loop has told. An idle one owns no
-// buffer. One worker. Whatever wraps the bytes on their way (TLS) has its place between `read`, `write` and the socket.
+// buffer. One worker. TLS, where there is some, is between `read`, `write` and the socket: nobody above it knows.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
@@ -13,18 +14,31 @@ namespace cleat {
 
 class Worker;
 
+namespace tls {
+class Session;
+}
+
 class Transport {
  public:
   static constexpr std::size_t kCoalesceBytes = 16 * 1024;  // pieces up to this are copied behind what waits
 
   enum class Side : std::uint8_t { kDownstream, kUpstream };  // whose half of the scratch memory it reads into
 
-  Transport(Worker& worker, Socket socket, Side side = Side::kDownstream) : worker_(worker), socket_(std::move(socket)), side_(side) {}
+  Transport(Worker& worker, Socket socket, Side side = Side::kDownstream);
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
+  ~Transport();
+
   int fd() const { return socket_.fd(); }
   void close();                              // buffers too
+
+  // --- opening ---
+  void set_connecting() { connecting_ = blocked_ = true; }
+  void use_tls(std::unique_ptr<tls::Session> session);
+  tls::Session* tls() const { return tls_.get(); }
+  enum class Opened : std::uint8_t { kNotYet, kYes, kFailed };
+  Opened open(std::uint32_t events);         // the system's connect, where it connects, then the handshake, as far as they go now
 
   // --- what the loop has told ---
   void note_readable(std::uint32_t events);  // EPOLLIN, and the ends
@@ -32,11 +46,12 @@ class Transport {
   bool readable() const { return readable_; }
   bool hangup() const { return hangup_; }
   void assume_readable() { readable_ = true; }
-  void set_blocked() { blocked_ = true; }    // not connected yet
 
   // --- reading ---
   // What is there, up to the size of the scratch memory; `data` lives until the next read on this side of anyone on this worker.
   Io read(std::string_view& data);
+  // Of one that expects nothing: is what the loop has told of TLS's own, such as a session ticket, and no end and no data? Uses no scratch memory.
+  bool told_nothing(std::uint32_t events);
 
   // --- writing ---
   Buffer& out();                             // sent by flush, before what is handed over later
@@ -56,6 +71,8 @@ class Transport {
   Worker& worker_;
   Socket socket_;
   const Side side_;
+  bool connecting_ = false;
+  std::unique_ptr<tls::Session> tls_;
   bool readable_ = false, hangup_ = false, blocked_ = false, shut_wanted_ = false, broken_ = false;
   std::uint64_t sent_bytes_ = 0;
   Buffer out_;

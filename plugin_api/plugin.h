@@ -44,7 +44,7 @@ typedef struct cleat_plugin {
 
   /* --- downstream connection [worker] --- */
   cleat_verdict (*on_connection)(void *instance, cleat_conn conn); /* accepted, nothing read yet */
-  cleat_verdict (*on_tls)(void *instance, cleat_conn conn);        /* handshake done; not called for plain connections */
+  cleat_verdict (*on_tls)(void *instance, cleat_conn conn);        /* handshake done: attributes have the peer. Not called for plain connections */
   void (*on_connection_end)(void *instance, cleat_conn conn);      /* closed; once for each on_connection */
 
   /* --- request side [worker] --- */

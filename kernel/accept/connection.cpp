@@ -7,7 +7,9 @@
 #include "kernel/accept/acceptor.hpp"
 #include "kernel/accept/http1_server.hpp"
 #include "kernel/accept/tcp_proxy.hpp"
+#include "kernel/base/log.hpp"
 #include "kernel/hooks/connection_hooks.hpp"
+#include "kernel/tls/session.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -71,19 +73,66 @@ std::string_view Connection::original_text() {
 
 // --- opening ---
 
-void Connection::start() {
-  if (!run_connection_hooks()) return;
+void Connection::start() { go_on_opening(); }
+
+void Connection::go_on_opening() {
+  if (opening_ == Opening::kConnectionHooks) {
+    if (!run_hooks(hooks::Hook::kConnection)) return;
+    hook_cursor_ = 0;
+    opening_ = listener_->tls != nullptr ? Opening::kHandshake : Opening::kDone;
+    if (opening_ == Opening::kHandshake) return begin_handshake();
+  }
+  if (opening_ == Opening::kTlsHooks) {
+    if (!run_hooks(hooks::Hook::kTls)) return;
+    opening_ = Opening::kDone;
+  }
+  begin_protocol();
+}
+
+void Connection::begin_handshake() {
+  transport.use_tls(std::make_unique<tls::Session>(listener_->tls, transport.fd()));
+  const auto bound = static_cast<std::uint64_t>(listener_->config->tls->handshake_timeout.count());
+  if (bound != 0) deadline.set(worker_.reactor.now_ms() + bound);
+  registered_ = worker_.reactor.add(transport.fd(), *this);
+  if (!registered_) close();
+}
+
+void Connection::handshake(std::uint32_t events) {
+  switch (transport.open(events)) {
+    case Transport::Opened::kNotYet: return;
+    case Transport::Opened::kFailed:
+      metrics::add(listener_->metrics.tls_failed, 1);
+      if (log::enabled(log::Level::kDebug)) {
+        log::write(log::Level::kDebug, "kernel", "TLS handshake of " + std::string(peer_text()) + " at " + listener_->config->name + ": " + transport.tls()->failure());
+      }
+      close();
+      return;
+    case Transport::Opened::kYes: break;
+  }
+  metrics::add(transport.tls()->resumed() ? listener_->metrics.tls_resumed : listener_->metrics.tls_full, 1);
+  deadline.clear();
+  opening_ = Opening::kTlsHooks;
+  go_on_opening();
+}
+
+void Connection::begin_protocol() {
   if (listener_->config->protocol == config::Listener::Protocol::kTcp) {
     protocol_ = std::make_unique<TcpProxy>(*this);
   } else {
     protocol_ = std::make_unique<Http1Server>(*this);
   }
   protocol_->start();
-  if (!closed_ && !worker_.reactor.add(transport.fd(), *this)) close();
+  if (closed_) return;
+  if (registered_) {
+    protocol_->on_io(EPOLLIN);  // what came with the end of the handshake, or while a hook was asked: the loop has told it already
+  } else if (!worker_.reactor.add(transport.fd(), *this)) {
+    close();
+  }
 }
 
-bool Connection::run_connection_hooks() {
-  const auto& positions = listener_->chain.of(hooks::Hook::kConnection);
+bool Connection::run_hooks(hooks::Hook hook) {
+  const auto& positions = listener_->chain.of(hook);
+  const bool first = hook == hooks::Hook::kConnection;
   while (hook_cursor_ < positions.size()) {
     const std::uint8_t position = positions[hook_cursor_];
     hooks::Instance& instance = *listener_->chain.instances[position];
@@ -94,7 +143,8 @@ bool Connection::run_connection_hooks() {
     }
     ended_hooks_ |= std::uint64_t{1} << position;
     ticket_ = 0;
-    const hooks::ConnectionAnswer answer = hooks::call_on_connection(worker_, instance, handle(), position);
+    const hooks::ConnectionAnswer answer = first ? hooks::call_on_connection(worker_, instance, handle(), position)
+                                                 : hooks::call_on_tls(worker_, instance, handle(), position);
     if (answer == hooks::ConnectionAnswer::kSuspend && ticket_ != 0) {
       const auto bound = static_cast<std::uint64_t>(listener_->config->timeouts.suspend.count());
       if (bound != 0) deadline.set(worker_.reactor.now_ms() + bound);
@@ -119,26 +169,33 @@ void Connection::resume(std::uint32_t number, std::uint32_t verdict) {
   if (protocol_ != nullptr || closed_ || ticket_ == 0 || ticket_ != number) return;
   ticket_ = 0;
   deadline.clear();
-  const auto& positions = listener_->chain.of(hooks::Hook::kConnection);
+  const auto& positions = listener_->chain.of(opening_ == Opening::kConnectionHooks ? hooks::Hook::kConnection : hooks::Hook::kTls);
   const hooks::Instance& instance = *listener_->chain.instances[positions[hook_cursor_]];
   if (!hooks::connection_goes_on(verdict, instance.fail_open)) {
     close();
     return;
   }
   ++hook_cursor_;
-  start();
+  go_on_opening();
 }
 
 // --- events ---
 
 void Connection::on_io(std::uint32_t events) {
-  if (!closed_) protocol_->on_io(events);
+  if (closed_) return;
+  if (protocol_ != nullptr) return protocol_->on_io(events);
+  if (opening_ == Opening::kHandshake) return handshake(events);
+  transport.note_readable(events);  // while a hook is asked
 }
 
 void Connection::on_deadline(void* self) {
   auto& connection = *static_cast<Connection*>(self);
   if (connection.closed_) return;
   if (connection.protocol_ != nullptr) return connection.protocol_->on_deadline();
+  if (connection.opening_ == Opening::kHandshake) {
+    metrics::add(connection.listener_->bite("handshake_timeout"), 1);
+    return connection.close();
+  }
   hooks::drop_connection_ticket(connection.worker_, connection.handle_);
   connection.resume(connection.ticket_, kFail);
 }
@@ -164,6 +221,7 @@ void Connection::cut(bool reset) {
 const Listener* Connection::listener_to_follow(std::uint64_t& ended_hooks) const {
   if (!acceptor_.listening()) return nullptr;
   const Listener& there = acceptor_.listener();
+  if ((there.tls == nullptr) != (listener_->tls == nullptr) || (there.tls != nullptr && there.tls->policy() != listener_->tls->policy())) return nullptr;
   const auto& instances = there.chain.instances;
   ended_hooks = 0;
   for (std::size_t i = 0; i < listener_->chain.instances.size(); ++i) {
@@ -172,8 +230,11 @@ const Listener* Connection::listener_to_follow(std::uint64_t& ended_hooks) const
     if (at == instances.end()) return nullptr;
     ended_hooks |= std::uint64_t{1} << (at - instances.begin());
   }
-  for (const std::uint8_t position : there.chain.of(hooks::Hook::kConnection)) {
-    if ((ended_hooks >> position & 1) == 0) return nullptr;
+  for (const hooks::Hook hook : {hooks::Hook::kConnection, hooks::Hook::kTls}) {
+    if (hook == hooks::Hook::kTls && there.tls == nullptr) continue;
+    for (const std::uint8_t position : there.chain.of(hook)) {
+      if ((ended_hooks >> position & 1) == 0) return nullptr;
+    }
   }
   return &there;
 }

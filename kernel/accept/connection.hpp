@@ -59,6 +59,7 @@ class Connection final : public IoHandler {
   void resume(std::uint32_t number, std::uint32_t verdict);
   void drain();
   void cut(bool reset);
+  tls::Session* tls() const { return transport.tls(); }  // nullptr: it is in the clear
   void generation_changed();               // the worker has another one: go there, now or before the next exchange
 
   Connection* next = nullptr;              // the worker's list
@@ -66,7 +67,13 @@ class Connection final : public IoHandler {
   std::uint32_t timers = 0, timer_list = 0;
 
  private:
-  bool run_connection_hooks();
+  // What happens before a protocol is spoken, in this order.
+  enum class Opening : std::uint8_t { kConnectionHooks, kHandshake, kTlsHooks, kDone };
+  void go_on_opening();
+  bool run_hooks(hooks::Hook hook);        // on_connection or on_tls; true: all of them have let it in
+  void begin_handshake();
+  void handshake(std::uint32_t events);
+  void begin_protocol();
   void call_end_hooks();
   const Listener* listener_to_follow(std::uint64_t& ended_hooks) const;
   static void on_deadline(void* self);
@@ -79,7 +86,9 @@ class Connection final : public IoHandler {
   std::string peer_text_, local_text_, original_text_;
   Address original_;
   bool original_asked_ = false;
-  std::unique_ptr<Protocol> protocol_;     // nullptr until the hooks have let it in
+  std::unique_ptr<Protocol> protocol_;     // nullptr while it opens
+  Opening opening_ = Opening::kConnectionHooks;
+  bool registered_ = false;                // with the loop
   bool closed_ = false;
   std::uint64_t id_, requests_ = 0, accepted_unix_us_, handle_ = 0;
   std::uint32_t ticket_ = 0;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernel/hooks/exchange_hooks.hpp"
+#include "kernel/tls/client_context.hpp"
 #include "kernel/upstream/pool.hpp"
 #include "kernel/watch/memory.hpp"
 #include "kernel/worker.hpp"
@@ -16,7 +17,7 @@ std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t
 
 }  // namespace
 
-TcpProxy::Far::Far(TcpProxy& proxy_, Socket socket) : proxy(proxy_), transport(proxy_.worker_, std::move(socket)) { transport.set_blocked(); }
+TcpProxy::Far::Far(TcpProxy& proxy_, Socket socket) : proxy(proxy_), transport(proxy_.worker_, std::move(socket)) { transport.set_connecting(); }
 
 TcpProxy::TcpProxy(Connection& connection) : connection_(connection), worker_(connection.worker()) {}
 
@@ -48,6 +49,7 @@ void TcpProxy::connect() {
   Socket socket = start_connect(endpoint_->address, error);
   if (!socket.open()) return connect_failed(hooks::kEndConnectFailed);
   far_ = std::make_shared<Far>(*this, std::move(socket));
+  if (cluster_->tls != nullptr) pool.use_tls(far_->transport, *endpoint_, cluster_->tls->server_name());
   if (!worker_.reactor.add(far_->transport.fd(), *far_)) return connect_failed(hooks::kEndConnectFailed);
   const std::uint64_t bound = ms(cluster_->config.connect_timeout);
   if (bound != 0) connection_.deadline.set(worker_.reactor.now_ms() + bound);
@@ -105,9 +107,11 @@ void TcpProxy::on_io(std::uint32_t events) {
 void TcpProxy::on_far_io(std::uint32_t events) {
   if (closed_ || far_ == nullptr) return;
   if (!connected_) {
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    if (socket_error(far_->transport.fd()) != 0) return connect_failed(hooks::kEndConnectFailed);
-    if ((events & EPOLLOUT) == 0) return;
+    switch (far_->transport.open(events)) {
+      case Transport::Opened::kNotYet: return;
+      case Transport::Opened::kFailed: return connect_failed(hooks::kEndConnectFailed);
+      case Transport::Opened::kYes: break;
+    }
     far_->transport.note_readable(events);
     return connected();
   }

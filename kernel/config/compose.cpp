@@ -82,13 +82,15 @@ void check_names(const Model& model, const std::vector<const References*>& refer
   report_repeated(named(model.listeners), "a listener named", reading);
   report_repeated(clusters, "a cluster named", reading);
   report_repeated(tables, "a route table named", reading);
-  report_repeated(named(model.secrets), "a secret named", reading);
+  const std::vector<Named> secrets = named(model.secrets);
+  report_repeated(secrets, "a secret named", reading);
   report_shared_addresses(model.listeners, reading);
-  const Names known_instances(instances, "plugin"), known_clusters(clusters, "cluster"), known_tables(tables, "route table");
+  const Names known_instances(instances, "plugin"), known_clusters(clusters, "cluster"), known_tables(tables, "route table"), known_secrets(secrets, "secret");
   for (const References* one : references) {
     known_instances.check(one->instances, reading);
     known_clusters.check(one->clusters, reading);
     known_tables.check(one->route_tables, reading);
+    known_secrets.check(one->secrets, reading);
   }
 }
 

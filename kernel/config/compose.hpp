@@ -23,7 +23,7 @@ struct Reference {
 };
 
 struct References {
-  std::vector<Reference> clusters, instances, route_tables;
+  std::vector<Reference> clusters, instances, route_tables, secrets;
 };
 
 // What one document defines, and what it counts on.

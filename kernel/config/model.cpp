@@ -84,4 +84,17 @@ void read_file_part(const Document& document, Diagnostics& diagnostics, Part& pa
   part.references = std::move(reading.references);
 }
 
+std::vector<ReadFile> read_files(const Model& model) {
+  std::vector<ReadFile> all;
+  const auto add = [&](const Secret& secret) { all.insert(all.end(), secret.files.begin(), secret.files.end()); };
+  for (const Secret& secret : model.secrets) add(secret);
+  for (const Listener& listener : model.listeners) {
+    if (listener.tls) add(listener.tls->own);
+  }
+  for (const Cluster& cluster : model.clusters) {
+    if (cluster.tls) add(cluster.tls->own);
+  }
+  return all;
+}
+
 }  // namespace cleat::config

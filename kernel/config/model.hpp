@@ -141,6 +141,45 @@ struct ForwardPolicy {               // forward: {...}: the fields that proxies 
   enum class Id : std::uint8_t { kKeepOrMake, kMake, kOff } x_request_id = Id::kMake;
 };
 
+// A file beside the configuration that was read with it, and its mark_of from before that.
+struct ReadFile {
+  std::string path, mark;
+};
+
+struct Secret {                      // secrets: [{name, certificate, key, ocsp, ca}]: PEM, or a path to it (relative to the file)
+  std::string name;
+  std::string certificate, key;      // PEM, the whole chain; both or neither
+  std::string ocsp;                  // what is stapled: a response in DER (RFC 6960), always from a file
+  std::string ca;                    // PEM, one or more certificates
+  std::vector<ReadFile> files;
+  const Node* node = nullptr;
+};
+
+struct TlsPolicy {                   // of both sides
+  enum class Version : std::uint8_t { k12, k13 } min_version = Version::k12;  // min_version: "1.2" | "1.3"
+  std::string ciphers;               // of TLS 1.2, as OpenSSL writes them; empty: ECDHE with AES-GCM or ChaCha20
+  std::vector<std::string> names;    // one of which the peer's certificate must have as a subject alternative name: a DNS name, *.a.example, a
+                                     // URI (SPIFFE ID), or a URI's beginning and *
+};
+
+struct ServerTls : TlsPolicy {       // tls: of a listener
+  std::vector<std::string> secrets;  // secrets: names, each with a certificate, chosen by the names in it; the first where none fits
+  Secret own;                        // or certificate, key, ocsp as in a secret; client_ca is its ca
+  std::string client_ca_secret;      // or the name of a secret with a ca
+  enum class Client : std::uint8_t { kNone, kOptional, kRequired } client = Client::kNone;  // client_certificate; a client_ca: required
+  Milliseconds handshake_timeout{10'000};
+  bool tickets = true;               // sessions may be resumed
+  const Node* node = nullptr;
+};
+
+struct ClientTls : TlsPolicy {       // tls: of a cluster
+  std::string server_name;           // sent as SNI, and verified unless `names` are given; empty: the host of each request
+  bool verify = true;                // the endpoint's certificate
+  Secret own;                        // ca (default: the system's), certificate and key that are shown to the endpoint
+  std::string secret, ca_secret;     // or the names of secrets
+  const Node* node = nullptr;
+};
+
 struct Listener {
   enum class Protocol : std::uint8_t { kHttp1, kTcp } protocol = Protocol::kHttp1;  // kTcp: `cluster` or `clusters` of its own, kept as
                                                                                     // its one route; no HTTP, no exchanges
@@ -154,19 +193,13 @@ struct Listener {
   Limits limits;
   PathPolicy path;
   ForwardPolicy forward;
+  std::optional<ServerTls> tls;
   const Node* node = nullptr;
 };
 
 struct RouteTable {                  // route_tables: [{name, routes}]: routes that several listeners may use, and sources may bring
   std::string name;
   std::vector<Route> routes;
-  const Node* node = nullptr;
-};
-
-struct Secret {                      // secrets: [{name, certificate, key, ca}]: PEM, or a path to it (relative to the file)
-  std::string name;
-  std::string certificate, key;      // PEM, the whole chain; both or neither
-  std::string ca;                    // PEM, one or more certificates
   const Node* node = nullptr;
 };
 
@@ -187,6 +220,7 @@ struct Cluster {
   std::uint32_t idle_max = 256;      // pooled connections per worker
   std::uint32_t pending_max = 1'024; // exchanges that wait for a connection, per worker: then 503
   std::uint64_t requests_per_connection = 0;  // 0 = no bound
+  std::optional<ClientTls> tls;
   std::string balancer;              // an instance with cleat.balancer/1, or empty: weighted round robin
   const Node* balancer_config = nullptr;
   std::string discovery;             // discovery: {use, config}: an instance with cleat.config_source/1 that brings the endpoints;
@@ -216,6 +250,9 @@ struct Model {
   std::vector<RouteTable> route_tables;
   std::vector<Secret> secrets;
 };
+
+// The files that the model's texts were read from, beside its own.
+std::vector<ReadFile> read_files(const Model& model);
 
 bool valid_name(std::string_view name);  // 1 to 128 of A-Z a-z 0-9 _ . - /
 

@@ -62,6 +62,7 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   optional_integer(node, "requests_per_connection", reading, 0, kCountMax, cluster.requests_per_connection);
   if (const Node* protocol = child(node, "protocol")) word_index(*protocol, {"http1"}, reading);
 
+  if (const Node* part = child(node, "tls")) cluster.tls = read_client_tls(*part, reading);
   read_user(node, "balancer", reading, cluster.balancer, cluster.balancer_config);
   return cluster;
 }

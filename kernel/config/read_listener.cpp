@@ -99,6 +99,7 @@ Listener read_listener(const Node& node, Reading& reading) {
   if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
   if (const Node* part = child(node, "path")) read_path_policy(*part, reading, listener.path);
   if (const Node* part = child(node, "forward")) read_forward(*part, reading, listener.forward);
+  if (const Node* part = child(node, "tls")) listener.tls = read_server_tls(*part, reading);
   optional_word<Listener::Protocol>(node, "protocol", reading, {{"http1", Listener::Protocol::kHttp1}, {"tcp", Listener::Protocol::kTcp}},
                                     listener.protocol);
 

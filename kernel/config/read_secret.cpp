@@ -1,6 +1,7 @@
 // A secret of the configuration: certificates and their key, as PEM or as paths to it. What can be told without a connection is told
 // here; a message never holds what a secret says.
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
@@ -22,17 +23,10 @@ Bio reader(const std::string& pem) { return {BIO_new_mem_buf(pem.data(), static_
 // Encrypted keys have no password here, and nobody is asked for one at a terminal.
 int no_password(char*, int, int, void*) { return 0; }
 
-// The text of a key: what the node holds, or the file it names. A resource of a source has no folder that paths could be relative to.
-bool read_pem(const Node& map, std::string_view key, Reading& reading, std::string& pem) {
-  std::string text;
-  if (!optional(map, key, reading, text)) return false;
-  const Node& node = *map.get(key);
-  if (text.find("-----BEGIN ") != std::string::npos) {
-    pem = std::move(text);
-    return true;
-  }
+// What the file holds that the node names. A resource of a source has no folder that paths could be relative to.
+bool read_beside(const Node& node, const std::string& text, Reading& reading, Secret& secret, std::string& content_of_it) {
   if (reading.staged_name != nullptr && !text.starts_with('/')) {
-    reading.diagnostics.error(node, "must be PEM, or an absolute path to it");
+    reading.diagnostics.error(node, "must be PEM, or an absolute path");
     return false;
   }
   const std::string path = beside(reading.diagnostics.file(), text);
@@ -41,13 +35,26 @@ bool read_pem(const Node& map, std::string_view key, Reading& reading, std::stri
     reading.diagnostics.error(node, path + " is not a file of at most 1 MiB; PEM itself begins with -----BEGIN");
     return false;
   }
+  secret.files.push_back({path, mark_of(path)});
   Result<std::string> content = read_file(path);
   if (!content.ok()) {
     reading.diagnostics.error(node, content.error());
     return false;
   }
-  pem = std::move(*content);
+  content_of_it = std::move(*content);
   return true;
+}
+
+// The text of a key: what the node holds, or the file it names.
+bool read_pem(const Node& map, std::string_view key, Reading& reading, Secret& secret, std::string& pem) {
+  std::string text;
+  if (!optional(map, key, reading, text)) return false;
+  const Node& node = *map.get(key);
+  if (text.find("-----BEGIN ") != std::string::npos) {
+    pem = std::move(text);
+    return true;
+  }
+  return read_beside(node, text, reading, secret, pem);
 }
 
 // The first certificate, once all of them could be read; nullptr with an error at the node.
@@ -78,26 +85,43 @@ void check_key(const Node& node, const std::string& pem, X509* certificate, Read
   ERR_clear_error();
 }
 
+void read_ocsp(const Node& map, Reading& reading, Secret& secret) {
+  std::string path;
+  if (!optional(map, "ocsp", reading, path) || !read_beside(*map.get("ocsp"), path, reading, secret, secret.ocsp)) return;
+  const auto* data = reinterpret_cast<const unsigned char*>(secret.ocsp.data());
+  const std::unique_ptr<OCSP_RESPONSE, decltype(&OCSP_RESPONSE_free)> response(d2i_OCSP_RESPONSE(nullptr, &data, static_cast<long>(secret.ocsp.size())),
+                                                                               OCSP_RESPONSE_free);
+  if (response == nullptr || OCSP_response_status(response.get()) != OCSP_RESPONSE_STATUS_SUCCESSFUL) {
+    reading.diagnostics.error(*map.get("ocsp"), "is not a successful OCSP response in DER");
+  }
+  ERR_clear_error();
+}
+
 }  // namespace
+
+void read_secret_parts(const Node& map, std::string_view ca, Reading& reading, Secret& secret) {
+  const bool has_certificate = read_pem(map, "certificate", reading, secret, secret.certificate);
+  const bool has_key = read_pem(map, "key", reading, secret, secret.key);
+  const bool has_ca = read_pem(map, ca, reading, secret, secret.ca);
+  const Node* certificate = child(map, "certificate");
+  const Node* key = child(map, "key");
+  if ((certificate == nullptr) != (key == nullptr)) reading.diagnostics.error(map, "certificate and key belong together");
+  Certificate first(nullptr, X509_free);
+  if (has_certificate) first = read_certificates(*certificate, secret.certificate, reading);
+  if (has_key) check_key(*key, secret.key, first.get(), reading);
+  if (has_ca) read_certificates(*child(map, ca), secret.ca, reading);
+  read_ocsp(map, reading, secret);
+}
 
 Secret read_secret(const Node& node, Reading& reading) {
   Secret secret;
   secret.node = &node;
   if (!expect_map(node, reading)) return secret;
   read_own_name(node, reading, secret.name);
-  const bool has_certificate = read_pem(node, "certificate", reading, secret.certificate);
-  const bool has_key = read_pem(node, "key", reading, secret.key);
-  const bool has_ca = read_pem(node, "ca", reading, secret.ca);
-  const Node* certificate = child(node, "certificate");
-  const Node* key = child(node, "key");
-  if ((certificate == nullptr) != (key == nullptr)) reading.diagnostics.error(node, "certificate and key belong together");
-  if (certificate == nullptr && key == nullptr && child(node, "ca") == nullptr) {
+  read_secret_parts(node, "ca", reading, secret);
+  if (child(node, "certificate") == nullptr && child(node, "key") == nullptr && child(node, "ca") == nullptr) {
     reading.diagnostics.error(node, "needs certificate and key, or ca");
   }
-  Certificate first(nullptr, X509_free);
-  if (has_certificate) first = read_certificates(*certificate, secret.certificate, reading);
-  if (has_key) check_key(*key, secret.key, first.get(), reading);
-  if (has_ca) read_certificates(*child(node, "ca"), secret.ca, reading);
   return secret;
 }
 

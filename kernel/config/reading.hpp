@@ -30,6 +30,10 @@ Instance read_instance(const Node& node, Reading& reading);
 Listener read_listener(const Node& node, Reading& reading);
 RouteTable read_route_table(const Node& node, Reading& reading);
 Secret read_secret(const Node& node, Reading& reading);
+// certificate, key and ocsp of a map, and the ca that it calls `ca`.
+void read_secret_parts(const Node& map, std::string_view ca, Reading& reading, Secret& secret);
+ServerTls read_server_tls(const Node& node, Reading& reading);
+ClientTls read_client_tls(const Node& node, Reading& reading);
 // The `routes` of a listener or a table called `owner`.
 std::vector<Route> read_routes(const Node& map, const std::string& owner, const PathPolicy& policy, std::string_view what, Reading& reading);
 Route read_tcp_route(const Node& listener, const std::string& name, Reading& reading);  // its `cluster` or `clusters`

@@ -14,8 +14,9 @@ class Instance;
 
 enum class ConnectionAnswer : std::uint8_t { kGoOn, kClose, kSuspend };
 ConnectionAnswer call_on_connection(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position);
+ConnectionAnswer call_on_tls(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position);
 void call_on_connection_end(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position);
-bool connection_goes_on(std::uint32_t verdict, bool fail_open);  // what a resumed on_connection answered
+bool connection_goes_on(std::uint32_t verdict, bool fail_open);  // what a resumed on_connection or on_tls answered
 void drop_connection_ticket(Worker& worker, std::uint64_t handle);  // a late resume is then stale
 void cancel_connection_timers(Worker& worker, Connection& connection);
 

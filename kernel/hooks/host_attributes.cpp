@@ -2,22 +2,55 @@
 #include "kernel/accept/connection.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
+#include "kernel/tls/session.hpp"
 
 namespace cleat::hooks {
 namespace {
 
 // A table of the numbers would be shorter by nothing: each is one line below.
-bool is_text(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_SOURCE_ADDRESS && attribute <= CLEAT_ATTR_ORIGINAL_DESTINATION; }
-bool is_integer(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_START_UNIX_US && attribute <= CLEAT_ATTR_COMPLETE; }
+bool is_of_tls(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_TLS_VERSION && attribute <= CLEAT_ATTR_TLS_PEER_FINGERPRINT; }
+bool is_text(std::uint32_t attribute) { return (attribute >= CLEAT_ATTR_SOURCE_ADDRESS && attribute <= CLEAT_ATTR_ORIGINAL_DESTINATION) || is_of_tls(attribute); }
+bool is_integer(std::uint32_t attribute) { return attribute >= CLEAT_ATTR_START_UNIX_US && attribute <= CLEAT_ATTR_TLS_RESUMED; }
 
 cleat_status not_known() { return fail_call(CLEAT_NOT_FOUND, "attribute: not known, or not yet"); }
 cleat_status not_of_this_type() { return fail_call(CLEAT_INVALID, "attribute: there is none of this number and type"); }
 cleat_status not_of_a_connection() { return fail_call(CLEAT_UNSUPPORTED, "attribute: only of an exchange"); }
 
+// Empty before the handshake is done, or where there is none.
+std::string_view tls_text(const Connection& connection, std::uint32_t attribute) {
+  tls::Session* const session = connection.tls();
+  if (session == nullptr || !session->done()) return {};
+  const tls::Peer& peer = session->peer();
+  switch (attribute) {
+    case CLEAT_ATTR_TLS_VERSION: return peer.version;
+    case CLEAT_ATTR_TLS_CIPHER: return peer.cipher;
+    case CLEAT_ATTR_TLS_SERVER_NAME: return peer.server_name;
+    case CLEAT_ATTR_TLS_ALPN: return peer.alpn;
+    case CLEAT_ATTR_TLS_PEER_SUBJECT: return peer.subject;
+    case CLEAT_ATTR_TLS_PEER_ISSUER: return peer.issuer;
+    case CLEAT_ATTR_TLS_PEER_URI: return peer.uri;
+    case CLEAT_ATTR_TLS_PEER_DNS: return peer.dns;
+    case CLEAT_ATTR_TLS_PEER_FINGERPRINT: return peer.fingerprint;
+    default: return {};
+  }
+}
+
+std::string_view connection_text(Connection& connection, std::uint32_t attribute) {
+  switch (attribute) {
+    case CLEAT_ATTR_SOURCE_ADDRESS: return connection.peer_text();
+    case CLEAT_ATTR_DESTINATION_ADDRESS: return connection.local_text();
+    case CLEAT_ATTR_LISTENER: return connection.listener().config->name;
+    case CLEAT_ATTR_ORIGINAL_DESTINATION: return connection.original_text();
+    default: return tls_text(connection, attribute);
+  }
+}
+
+bool is_of_a_connection(std::uint32_t attribute) {
+  return attribute <= CLEAT_ATTR_LISTENER || attribute == CLEAT_ATTR_ORIGINAL_DESTINATION || is_of_tls(attribute);
+}
+
 std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
   switch (attribute) {
-    case CLEAT_ATTR_SOURCE_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->connection().peer_text();
-    case CLEAT_ATTR_DESTINATION_ADDRESS: return x.server == nullptr ? std::string_view{} : x.server->connection().local_text();
     case CLEAT_ATTR_LISTENER: return x.listener->config->name;
     case CLEAT_ATTR_PROTOCOL:
       if (!x.request_known && x.request.method.empty()) return {};
@@ -33,8 +66,7 @@ std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
       return x.reply_flag.empty() ? std::string_view{} : "kernel";
     case CLEAT_ATTR_ORIGINAL_TARGET: return x.original_target;
     case CLEAT_ATTR_ORIGINAL_HOST: return x.original_authority;
-    case CLEAT_ATTR_ORIGINAL_DESTINATION: return x.server == nullptr ? std::string_view{} : x.server->connection().original_text();
-    default: return {};
+    default: return x.server == nullptr || !is_of_a_connection(attribute) ? std::string_view{} : connection_text(x.server->connection(), attribute);
   }
 }
 
@@ -55,6 +87,11 @@ cleat_status answer_since(const Exchange& x, std::uint64_t at_us, std::int64_t* 
   return answer(at_us > x.start_us ? at_us - x.start_us : 0, value);
 }
 
+cleat_status answer_resumed(const Connection& connection, std::int64_t* value) {
+  const tls::Session* const session = connection.tls();
+  return session == nullptr || !session->done() ? not_known() : answer(std::uint64_t{session->resumed()}, value);
+}
+
 cleat_status exchange_integer(const Exchange& x, std::uint32_t attribute, std::int64_t* value) {
   switch (attribute) {
     case CLEAT_ATTR_START_UNIX_US: return answer(x.start_unix_us, value);
@@ -70,6 +107,7 @@ cleat_status exchange_integer(const Exchange& x, std::uint32_t attribute, std::i
     case CLEAT_ATTR_CONNECTION_ID: return x.server == nullptr ? not_known() : answer(x.server->connection().id(), value);
     case CLEAT_ATTR_CONNECTION_REQUESTS: return x.server == nullptr ? not_known() : answer(x.server->connection().requests(), value);
     case CLEAT_ATTR_GENERATION: return x.home == nullptr ? not_known() : answer(x.home->generation->id, value);
+    case CLEAT_ATTR_TLS_RESUMED: return x.server == nullptr ? not_known() : answer_resumed(x.server->connection(), value);
     case CLEAT_ATTR_COMPLETE: return x.stage == Stage::kDone ? answer(std::uint64_t{x.complete}, value) : not_known();
     default: return not_of_this_type();
   }
@@ -86,15 +124,8 @@ cleat_status attributes_text(std::uint64_t subject, std::uint32_t attribute, cle
   }
   Connection* const connection = connection_of(subject, status);
   if (connection == nullptr) return status;
-  return guarded([&]() -> cleat_status {
-    switch (attribute) {
-      case CLEAT_ATTR_SOURCE_ADDRESS: return answer(connection->peer_text(), value);
-      case CLEAT_ATTR_DESTINATION_ADDRESS: return answer(connection->local_text(), value);
-      case CLEAT_ATTR_LISTENER: return answer(connection->listener().config->name, value);
-      case CLEAT_ATTR_ORIGINAL_DESTINATION: return answer(connection->original_text(), value);
-      default: return not_of_a_connection();
-    }
-  });
+  if (!is_of_a_connection(attribute)) return not_of_a_connection();
+  return guarded([&] { return answer(connection_text(*connection, attribute), value); });
 }
 
 cleat_status attributes_integer(std::uint64_t subject, std::uint32_t attribute, std::int64_t* value) {
@@ -112,6 +143,7 @@ cleat_status attributes_integer(std::uint64_t subject, std::uint32_t attribute, 
     case CLEAT_ATTR_CONNECTION_ID: return answer(connection->id(), value);
     case CLEAT_ATTR_CONNECTION_REQUESTS: return answer(connection->requests(), value);
     case CLEAT_ATTR_GENERATION: return answer(connection->home().generation->id, value);
+    case CLEAT_ATTR_TLS_RESUMED: return answer_resumed(*connection, value);
     default: return not_of_a_connection();
   }
 }

@@ -51,3 +51,12 @@ bool read_authority(std::string_view text, Authority& out) {
 }
 
 }  // namespace cleat::http::detail
+
+namespace cleat::http {
+
+std::string_view host_of(std::string_view authority) {
+  if (authority.starts_with('[')) return authority.substr(0, std::min(authority.find(']'), authority.size() - 1) + 1);
+  return authority.substr(0, authority.find(':'));
+}
+
+}  // namespace cleat::http

@@ -18,6 +18,7 @@ enum class Name : std::uint8_t {
 Name name_of(std::string_view field_name);                       // without regard to case
 bool equal_names(std::string_view a, std::string_view b);        // without regard to case (RFC 9110 5.1)
 bool valid_name(std::string_view name);                          // token (RFC 9110 5.6.2)
+std::string_view host_of(std::string_view authority);           // without the port; [ ] stay
 bool valid_value(std::string_view value);                        // field-content, no leading or trailing space (RFC 9110 5.5)
 bool has_token(std::string_view list, std::string_view token);   // in a comma-separated list, without regard to case
 

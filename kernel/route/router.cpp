@@ -53,11 +53,6 @@ void find_borders(std::string_view path, std::size_t depth_max, Borders& borders
 // The number of dots, at most 63: which bit of a mask tells that there are suffixes of that many labels.
 std::size_t suffix_bit(std::size_t dots) { return std::min<std::size_t>(dots, 63); }
 
-std::string_view host_of(std::string_view authority) {
-  if (authority.starts_with('[')) return authority.substr(0, std::min(authority.find(']'), authority.size() - 1) + 1);
-  return authority.substr(0, authority.find(':'));
-}
-
 char lower(char c) { return static_cast<char>(c | (static_cast<unsigned char>(c - 'A') < 26 ? 0x20 : 0)); }
 
 std::string to_lower(std::string_view text) {
@@ -121,7 +116,7 @@ std::uint32_t Router::match(const http::RequestHead& head) const {
 // --- the search ----------------------------------------------------------------------------------------------------------
 
 void Router::Impl::search_hosts(Search& search) const {
-  const std::string_view name = host_of(search.request.head.authority);
+  const std::string_view name = http::host_of(search.request.head.authority);
   if (name.empty() || name.size() > kHostBytesMax) return;
   char buffer[kHostBytesMax];
   for (std::size_t i = 0; i < name.size(); ++i) buffer[i] = lower(name[i]);

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "kernel/http1_body.hpp"
+#include "kernel/tls/session.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat::upstream {
@@ -13,12 +14,14 @@ constexpr http::HeadLimits kResponseLimits{};  // of heads that endpoints send
 
 }  // namespace
 
-Http1Client::Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting)
-    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), transport_(worker_, std::move(socket), Transport::Side::kUpstream),
-      state_(connecting ? State::kConnecting : State::kIdle), deadline_(worker_.reactor.wheel(), &Http1Client::on_deadline, this) {
+Http1Client::Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
+    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), server_name_(server_name),
+      transport_(worker_, std::move(socket), Transport::Side::kUpstream), state_(State::kConnecting),
+      deadline_(worker_.reactor.wheel(), &Http1Client::on_deadline, this) {
   const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
   if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
-  if (connecting) transport_.set_blocked();
+  transport_.set_connecting();
+  pool_.use_tls(transport_, *endpoint_, server_name_);
   if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
 }
 
@@ -50,13 +53,7 @@ void Http1Client::on_deadline(void* self) {
 void Http1Client::on_io(std::uint32_t events) {
   if (state_ == State::kClosed) return;
   if (state_ == State::kConnecting) {
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    const int error = socket_error(transport_.fd());
-    if (error != 0) {
-      pool_.connect_failed(*this, CLEAT_END_CONNECT_FAILED);
-      return;
-    }
-    if ((events & EPOLLOUT) == 0) return;
+    if (!open(events)) return;
     connected();
     if (state_ == State::kClosed) return;
   } else if ((events & EPOLLOUT) != 0 && transport_.note_writable()) {
@@ -64,13 +61,31 @@ void Http1Client::on_io(std::uint32_t events) {
     if (state_ == State::kClosed) return;
   }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    transport_.note_readable(events);
-    if (state_ == State::kIdle) {  // nothing is expected: the end, or bytes nobody asked for. Either way it is of no more use.
-      close();
+    if (state_ == State::kIdle) {
+      if (ended_idle(events)) close();
       return;
     }
+    transport_.note_readable(events);
     pull();
   }
+}
+
+bool Http1Client::open(std::uint32_t events) {
+  switch (transport_.open(events)) {
+    case Transport::Opened::kNotYet: return false;
+    case Transport::Opened::kYes: return true;
+    case Transport::Opened::kFailed: break;
+  }
+  if (requester_ != nullptr && transport_.tls() != nullptr && !transport_.tls()->failure().empty()) {
+    requester_->reply_reason = requester_->arena.copy("TLS: " + transport_.tls()->failure());
+  }
+  pool_.connect_failed(*this, CLEAT_END_CONNECT_FAILED);
+  return false;
+}
+
+bool Http1Client::ended_idle(std::uint32_t events) {
+  constexpr std::uint32_t kTold = EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  return (events & kTold) != 0 && !transport_.told_nothing(events);
 }
 
 void Http1Client::connected() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
@@ -23,7 +24,8 @@ class Pool;
 
 class Http1Client final : public IoHandler, public Upstream {
  public:
-  Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, bool connecting);
+  // server_name: who is asked for, where the cluster has TLS.
+  Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name);
   ~Http1Client();
 
   void on_io(std::uint32_t events) override;
@@ -46,7 +48,9 @@ class Http1Client final : public IoHandler, public Upstream {
   Endpoint& endpoint() const { return *endpoint_; }
   Requester* requester() const { return requester_; }
   std::uint64_t served() const { return served_; }
+  const std::string& server_name() const { return server_name_; }
   bool clean() const;                    // nothing unread, unsent or broken: may serve another
+  bool ended_idle(std::uint32_t events); // while nothing was expected: an end, or bytes that nobody asked for
   void idle(std::uint64_t until_ms);
   void close();                          // at once; the pool forgets and retires it
 
@@ -57,6 +61,7 @@ class Http1Client final : public IoHandler, public Upstream {
 
  private:
   enum class State : std::uint8_t { kConnecting, kIdle, kHead, kBody, kDone, kTunnel, kClosed };
+  bool open(std::uint32_t events);               // as far as it goes now; true: it is open
   void connected();
   void failed(std::uint32_t how);
   void read_more();
@@ -69,6 +74,7 @@ class Http1Client final : public IoHandler, public Upstream {
   Pool& pool_;
   Worker& worker_;
   const std::shared_ptr<Endpoint> endpoint_;
+  const std::string server_name_;
   Transport transport_;
   State state_;
   http::Body framing_ = http::Body::kNone;       // of the request

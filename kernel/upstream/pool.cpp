@@ -5,6 +5,7 @@
 
 #include "kernel/accept/connection.hpp"
 #include "kernel/hooks/instance.hpp"
+#include "kernel/tls/session.hpp"
 
 namespace cleat::upstream {
 
@@ -125,15 +126,38 @@ bool Pool::admit_other() {
   return true;
 }
 
-Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
-  auto& idle = idle_of(*endpoint);
-  while (!fresh && !idle.empty()) {
-    Http1Client* client = idle.back();
-    if ((client->pending_events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) {  // it has ended, or sent what nobody asked for
+// The latest one that has not ended. Where names differ by request a connection serves those of the name it was verified for.
+Http1Client* Pool::take_idle(const Endpoint& endpoint, std::string_view server_name) {
+  auto& idle = idle_of(endpoint);
+  for (std::size_t left = idle.size(); left != 0; --left) {
+    Http1Client* const client = idle[left - 1];
+    if (client->pending_events != 0 && client->ended_idle(client->pending_events)) {
       client->close();
       continue;
     }
+    if (client->server_name() != server_name) continue;
     remove_idle(*client);
+    return client;
+  }
+  return nullptr;
+}
+
+// The cluster's, or the host that the request is for.
+std::string_view Pool::server_name(const Requester& requester) const {
+  if (cluster_->tls == nullptr) return {};
+  if (!cluster_->tls->server_name().empty()) return cluster_->tls->server_name();
+  std::string_view host = http::host_of(requester.request.authority);
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+void Pool::use_tls(Transport& transport, Endpoint& endpoint, std::string_view server_name) const {
+  if (cluster_->tls == nullptr) return;
+  transport.use_tls(std::make_unique<tls::Session>(cluster_->tls, transport.fd(), server_name, &endpoint.on_worker[worker_.index].tls_session));
+}
+
+Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
+  if (Http1Client* const client = fresh ? nullptr : take_idle(*endpoint, server_name(requester)); client != nullptr) {
     client->serve(requester);
     return Acquired::kNow;
   }
@@ -159,7 +183,7 @@ bool Pool::connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoi
     return false;
   }
   metrics::add(cluster_->metrics.connections, 1);
-  auto client = std::make_unique<Http1Client>(*this, endpoint, std::move(socket), true);
+  auto client = std::make_unique<Http1Client>(*this, endpoint, std::move(socket), server_name(requester));
   client->pool_index = clients_.size();
   client->serve(requester);
   clients_.push_back(std::move(client));

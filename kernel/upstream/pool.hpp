@@ -57,6 +57,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void connect_failed(Http1Client& client, std::uint32_t how);  // tells the requester
   void close_idle();
 
+  // TLS on a connection to that endpoint, where the cluster has it; `server_name` is who is asked for.
+  void use_tls(Transport& transport, Endpoint& endpoint, std::string_view server_name) const;
+
   // Connections to endpoints that are not the pool's own, within the same bound.
   bool admit_other();
   void other_closed() { --others_; }
@@ -78,6 +81,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void take_set();
   SetInUse* enter_original(Connection& downstream);
   bool full() const;
+  std::string_view server_name(const Requester& requester) const;
+  Http1Client* take_idle(const Endpoint& endpoint, std::string_view server_name);
   bool connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoint);
   std::vector<Http1Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
   void add_idle(Http1Client& client);

@@ -24,7 +24,16 @@ extern "C" {
 #define CLEAT_ATTR_ORIGINAL_TARGET UINT32_C(12)    /*    target as received */
 #define CLEAT_ATTR_ORIGINAL_HOST UINT32_C(13)      /*    authority as received */
 #define CLEAT_ATTR_ORIGINAL_DESTINATION UINT32_C(14) /* C  ip:port the client wanted before it was redirected to the listener, or taken by a transparent one */
-/* 32..63: the TLS peer, with cleat.tls/1. */
+/* Of a connection with TLS, once its handshake is done: from on_tls on. What a certificate says is said where it was verified alone. */
+#define CLEAT_ATTR_TLS_VERSION UINT32_C(32)        /* C  "TLSv1.2", "TLSv1.3" */
+#define CLEAT_ATTR_TLS_CIPHER UINT32_C(33)         /* C  as the RFCs name it */
+#define CLEAT_ATTR_TLS_SERVER_NAME UINT32_C(34)    /* C  that the client asked for (SNI, RFC 6066) */
+#define CLEAT_ATTR_TLS_ALPN UINT32_C(35)           /* C  that was agreed on (RFC 7301) */
+#define CLEAT_ATTR_TLS_PEER_SUBJECT UINT32_C(36)   /* C  of the client's certificate, RFC 2253 */
+#define CLEAT_ATTR_TLS_PEER_ISSUER UINT32_C(37)    /* C */
+#define CLEAT_ATTR_TLS_PEER_URI UINT32_C(38)       /* C  its first URI among the subject alternative names: a SPIFFE ID */
+#define CLEAT_ATTR_TLS_PEER_DNS UINT32_C(39)       /* C  its first DNS name among them */
+#define CLEAT_ATTR_TLS_PEER_FINGERPRINT UINT32_C(40) /* C  SHA-256 of it, 64 hexadecimal digits */
 
 /* Integers. Times are microseconds since the request's first byte, of an exchange. */
 #define CLEAT_ATTR_START_UNIX_US UINT32_C(100)     /* C  wall clock at accept (connection) or first byte (exchange) */
@@ -41,6 +50,7 @@ extern "C" {
 #define CLEAT_ATTR_CONNECTION_REQUESTS UINT32_C(111) /* C  requests so far, this one included */
 #define CLEAT_ATTR_GENERATION UINT32_C(112)        /* C */
 #define CLEAT_ATTR_COMPLETE UINT32_C(113)          /*    on_end: 1 if the response was sent to its end */
+#define CLEAT_ATTR_TLS_RESUMED UINT32_C(114)       /* C  of a connection with TLS: 1 if it resumed a session */
 
 typedef struct cleat_host_attributes {
   uint32_t size;

@@ -44,6 +44,15 @@ constexpr Known kKnown[] = {
     {"original_target", Source::kTextAttribute, CLEAT_ATTR_ORIGINAL_TARGET},
     {"original_host", Source::kTextAttribute, CLEAT_ATTR_ORIGINAL_HOST},
     {"original_destination", Source::kTextAttribute, CLEAT_ATTR_ORIGINAL_DESTINATION},
+    {"tls_version", Source::kTextAttribute, CLEAT_ATTR_TLS_VERSION},
+    {"tls_cipher", Source::kTextAttribute, CLEAT_ATTR_TLS_CIPHER},
+    {"tls_server_name", Source::kTextAttribute, CLEAT_ATTR_TLS_SERVER_NAME},
+    {"tls_alpn", Source::kTextAttribute, CLEAT_ATTR_TLS_ALPN},
+    {"tls_peer_subject", Source::kTextAttribute, CLEAT_ATTR_TLS_PEER_SUBJECT},
+    {"tls_peer_issuer", Source::kTextAttribute, CLEAT_ATTR_TLS_PEER_ISSUER},
+    {"tls_peer_uri", Source::kTextAttribute, CLEAT_ATTR_TLS_PEER_URI},
+    {"tls_peer_dns", Source::kTextAttribute, CLEAT_ATTR_TLS_PEER_DNS},
+    {"tls_peer_fingerprint", Source::kTextAttribute, CLEAT_ATTR_TLS_PEER_FINGERPRINT},
     {"start_unix_us", Source::kIntegerAttribute, CLEAT_ATTR_START_UNIX_US},
     {"request_end_us", Source::kIntegerAttribute, CLEAT_ATTR_REQUEST_END_US},
     {"upstream_start_us", Source::kIntegerAttribute, CLEAT_ATTR_UPSTREAM_START_US},
@@ -58,6 +67,7 @@ constexpr Known kKnown[] = {
     {"connection_requests", Source::kIntegerAttribute, CLEAT_ATTR_CONNECTION_REQUESTS},
     {"generation", Source::kIntegerAttribute, CLEAT_ATTR_GENERATION},
     {"complete", Source::kIntegerAttribute, CLEAT_ATTR_COMPLETE},
+    {"tls_resumed", Source::kIntegerAttribute, CLEAT_ATTR_TLS_RESUMED},
 };
 
 struct Prefix {

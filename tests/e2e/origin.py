@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self):
         self.feed.eof = self.closed = True
         self._wake.set()
-        return True  # keep our side open: scripts decide
+        return not self.origin.tls  # keep our side open, where it can be: scripts decide
 
     def connection_lost(self, error):
         self.feed.eof = self.closed = self.lost = True
@@ -142,6 +142,14 @@ class Connection(asyncio.Protocol):
         if not self.lost:
             self.transport.close()
 
+    async def flush(self):
+        while not self.lost and self.transport.get_write_buffer_size():
+            await asyncio.sleep(0)
+
+    def cut(self):
+        """FIN without a word: of TLS, no close_notify."""
+        self.transport.abort()
+
     def reset(self):
         """RST, not FIN."""
         if not self.lost:
@@ -155,9 +163,9 @@ class RecordingOrigin:
     will. head_handler, where set, is awaited instead, before the body is read. on_connection replaces the whole conversation of
     later connections. The default answers 200 with the body "ok"."""
 
-    def __init__(self, handler=None, receive_buffer=None, keep_bytes=True):
+    def __init__(self, handler=None, receive_buffer=None, keep_bytes=True, tls=None):
         self.connections, self.failures = [], []
-        self.keep_bytes = keep_bytes
+        self.keep_bytes, self.tls = keep_bytes, tls
         self.default_handler = handler or self._ok
         self.handler, self.head_handler = self.default_handler, None
         self._marks = {}
@@ -180,7 +188,7 @@ class RecordingOrigin:
 
     def _main(self, listening):
         asyncio.set_event_loop(self.loop)
-        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening))
+        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
         self.loop.run_forever()
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()

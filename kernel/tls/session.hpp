@@ -1,0 +1,75 @@
+// Session: TLS on one connection: the handshake, then bytes in and out of records, and who the peer is. One worker.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kernel/base/socket.hpp"
+#include "kernel/tls/client_context.hpp"
+#include "kernel/tls/server_context.hpp"
+
+namespace cleat::tls {
+
+// The peer of a finished handshake. Texts are empty where there is nothing.
+struct Peer {
+  std::string_view version, cipher;            // "TLSv1.3", the cipher's name of the RFC
+  std::string_view alpn, server_name;          // what was agreed on, and asked for
+  std::string subject, issuer;                 // of its certificate, RFC 2253
+  std::string fingerprint;                     // SHA-256 of the certificate, hex
+  std::string uri, dns;                        // its first names of that kind: a SPIFFE ID is a URI
+  bool verified = false;                       // there is a certificate, and it is trusted
+};
+
+class Session {
+ public:
+  // Without the connection: fd is the caller's, and non-blocking. Throws std::bad_alloc.
+  Session(std::shared_ptr<const ServerContext> context, int fd);
+  // name: who is asked for, a host name or an address; saved: what may be resumed, and where what may be later is kept.
+  Session(std::shared_ptr<const ClientContext> context, int fd, std::string_view name, Resumable* saved);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  enum class Step : std::uint8_t { kDone, kWaits, kFailed };
+  Step handshake();                            // as far as it goes now
+  const std::string& failure() const { return failure_; }  // why it failed, in words
+  bool done() const { return done_; }
+  bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+  void note_readable(bool hangup);             // the loop has told so
+  // Up to that many bytes. `drained` afterwards: there are no more, until the loop tells.
+  Io read(char* data, std::size_t size);
+  bool drained() const { return drained_; }
+  // What it did not take is to be given again first, at least as much of it.
+  Io write(const iovec* parts, int count);
+  void close_notify();                         // if it can go now: the end of what is sent, for good
+
+  const Peer& peer();                          // after the handshake
+  static int keep_session(SSL* ssl, SSL_SESSION* session);  // for ClientContext: SSL_CTX_sess_set_new_cb
+  const std::shared_ptr<const ServerContext>& server_context() const { return server_; }
+
+ private:
+  void attach(int fd);
+  static int bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got);
+  static int bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* put);
+  static long bio_control(BIO* bio, int command, long number, void* pointer);
+  static const BIO_METHOD* method();
+
+  const std::shared_ptr<const ServerContext> server_;
+  const std::shared_ptr<const ClientContext> client_;
+  SslPtr ssl_;
+  Resumable* const saved_ = nullptr;
+  const std::string name_;                     // of whom is asked for
+  int fd_ = -1, error_ = 0;                    // errno of the socket, or of what the peer did
+  bool done_ = false;
+  bool empty_ = false;                         // the socket's buffer: a read was short
+  bool hangup_ = false, drained_ = false, broken_ = false;
+  std::string failure_;
+  std::unique_ptr<Peer> peer_;
+};
+
+}  // namespace cleat::tls
