@@ -159,7 +159,7 @@ struct TlsPolicy {                   // of both sides
   enum class Version : std::uint8_t { k12, k13 } min_version = Version::k12;  // min_version: "1.2" | "1.3"
   std::string ciphers;               // of TLS 1.2, as OpenSSL writes them; empty: ECDHE with AES-GCM or ChaCha20
   std::vector<std::string> names;    // one of which the peer's certificate must have as a subject alternative name: a DNS name, *.a.example, a
-                                     // URI (SPIFFE ID), or a URI's beginning and *
+                                     // URI, or a URI's beginning and *
 };
 
 struct ServerTls : TlsPolicy {       // tls: of a listener

@@ -152,7 +152,7 @@ bool read_address(const Node& node, Reading& reading, bool port_zero, std::strin
     if (is_ip6(text)) {
       why += ": an IPv6 address stands in brackets";
     } else if (!port_zero && !ip && host.find_first_not_of("0123456789.:[]") != std::string::npos) {
-      why += ": clusters by host name (DNS) are not supported yet";
+      why += ": a cluster of a host name has no endpoints here, but discovery";
     }
     reading.diagnostics.error(node, why);
     return false;

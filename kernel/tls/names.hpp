@@ -1,4 +1,4 @@
-// Names in certificates, and patterns for them: "a.example", "*.a.example" (one label, RFC 9525 6.3), a URI such as a SPIFFE ID, or a URI's
+// Names in certificates, and patterns for them: "a.example", "*.a.example" (one label, RFC 9525 6.3), a URI, or a URI's
 // beginning and "*".
 #pragma once
 

@@ -20,7 +20,7 @@ struct Peer {
   std::string_view alpn, server_name;          // what was agreed on, and asked for
   std::string subject, issuer;                 // of its certificate, RFC 2253
   std::string fingerprint;                     // SHA-256 of the certificate, hex
-  std::string uri, dns;                        // its first names of that kind: a SPIFFE ID is a URI
+  std::string uri, dns;                        // its first names of that kind
   bool verified = false;                       // there is a certificate, and it is trusted
 };
 

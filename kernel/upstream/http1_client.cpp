@@ -120,7 +120,8 @@ void Http1Client::release(bool reusable) { pool_.release(*this, reusable); }
 
 bool Http1Client::clean() const {
   const std::size_t unread = pulling_ ? rest_ : in_.size();  // bytes after the response: whoever sent them is not to be trusted again
-  return state_ == State::kDone && unread == 0 && !eof_ && !transport_.hangup() && !transport_.broken() && transport_.all_sent() &&
+  const bool more = transport_.tls() != nullptr && transport_.readable();  // the end, perhaps, of which the loop will not tell
+  return state_ == State::kDone && unread == 0 && !more && !eof_ && !transport_.hangup() && !transport_.broken() && transport_.all_sent() &&
          !transport_.blocked();
 }
 

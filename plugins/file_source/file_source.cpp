@@ -88,14 +88,13 @@ class FileSource : public cleat::Plugin {
 
   void run() {
     follow();
-    for (;;) {
+    for (bool changed = true;; changed = wait()) {
       {
         const std::lock_guard lock(mutex_);
         if (stopped_) return;
         if (committed_) take_outcome(*std::exchange(committed_, std::nullopt));
       }
-      if (!waiting_) look();
-      wait();
+      if (changed && !waiting_) look();
     }
   }
 
@@ -106,22 +105,24 @@ class FileSource : public cleat::Plugin {
     }
   }
 
-  // Until something has changed or may have. Changes that follow each other quickly are looked at together.
-  void wait() {
+  // True: something has changed or may have. Changes that follow each other quickly are looked at together, and those that come while a commit
+  // is decided, after it.
+  bool wait() {
     std::array<pollfd, 2> polled = {{{wake_, POLLIN, 0}, {inotify_, POLLIN, 0}}};
-    ::poll(polled.data(), inotify_ >= 0 ? 2 : 1, static_cast<int>(interval_.count()));
+    ::poll(polled.data(), inotify_ >= 0 && !waiting_ ? 2 : 1, static_cast<int>(interval_.count()));
     std::uint64_t count = 0;
     if (polled[0].revents != 0) {
       [[maybe_unused]] const auto taken = ::read(wake_, &count, sizeof count);
-      return;
+      return false;
     }
-    if (polled[1].revents == 0) return;
+    if (polled[1].revents == 0) return true;
     pollfd stop{wake_, POLLIN, 0};
     ::poll(&stop, 1, static_cast<int>(settle_.count()));
     alignas(inotify_event) std::array<char, 16 * 1024> events;
     while (::read(inotify_, events.data(), events.size()) > 0) {
     }
     follow();  // the folder may be another one by that name
+    return true;
   }
 
   void look() {

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 
+import pairing
 import wire
 
 
@@ -165,7 +166,7 @@ class RecordingOrigin:
 
     def __init__(self, handler=None, receive_buffer=None, keep_bytes=True, tls=None):
         self.connections, self.failures = [], []
-        self.keep_bytes, self.tls = keep_bytes, tls
+        self.keep_bytes, self.tls = keep_bytes, tls or (pairing.server_context() if pairing.TLS else None)
         self.default_handler = handler or self._ok
         self.handler, self.head_handler = self.default_handler, None
         self._marks = {}
@@ -179,6 +180,8 @@ class RecordingOrigin:
         listening.listen(512)
         self.port = listening.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
+        if pairing.TLS:
+            pairing.origins.add(self.address)
         self._thread = threading.Thread(target=self._main, args=(listening,), daemon=True)
         self._thread.start()
 
@@ -262,7 +265,7 @@ class RecordingOrigin:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             for connection in self.connections:
-                if not connection.lost:
+                if not connection.lost and not connection.transport.is_closing():
                     connection.transport.abort()
             await asyncio.sleep(0)
 

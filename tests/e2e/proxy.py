@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import pairing
 import wire
 
 BUILD = pathlib.Path(os.environ.get("CLEAT_BUILD", "build/dev")).resolve()
@@ -32,11 +33,13 @@ def run(*arguments, timeout=START_S, cwd=None, env=None):
 
 
 def listener(routes, name="in", address="127.0.0.1:0", **others):
-    return {"name": name, "address": address, "routes": routes, **others}
+    return {"name": name, "address": address, "routes": routes, **pairing.of_listener(), **others}
 
 
 def cluster(*endpoints, name="origin", **others):
-    return {"name": name, "endpoints": [e if isinstance(e, (str, dict)) else e.address for e in endpoints], **others}
+    endpoints = [e if isinstance(e, (str, dict)) else e.address for e in endpoints]
+    tls = pairing.of_cluster(e["address"] if isinstance(e, dict) else e for e in endpoints)
+    return {"name": name, "endpoints": endpoints, **tls, **others}
 
 
 def to_origin(origin, listener_options=None, cluster_options=None, route_options=None, **others):

@@ -1,5 +1,6 @@
 """Messages through the proxy, both ways: persistence, pipelining, framing, trailers, interim responses, old versions."""
 # ctest: threads
+# ctest: wires
 
 import asyncio
 

@@ -1,7 +1,9 @@
 """What the proxy takes out of a head, what it adds, and that the rest stays as it was."""
+# ctest: wires
 
 import re
 
+import pairing
 import pytest
 from origin import reply
 from proxy import cluster, listener
@@ -156,8 +158,8 @@ def test_forwarded_for_is_kept_as_it_came(proxy, origin):
 
 
 def test_forwarded_proto_is_the_listeners_own(proxy, origin):
-    send(proxy, "X-Forwarded-Proto: https\r\n")
-    assert origin.only_request().all("X-Forwarded-Proto") == ["http"]
+    send(proxy, "X-Forwarded-Proto: gopher\r\n")
+    assert origin.only_request().all("X-Forwarded-Proto") == [pairing.SCHEME]
 
 
 def test_forward_fields_can_be_left_alone(proxy, origin):

@@ -1,5 +1,6 @@
 """Backpressure: a slow side holds the fast one back, and the proxy's memory stays where it was."""
 # ctest: serial
+# ctest: wires
 # ctest: timeout 240
 
 import os

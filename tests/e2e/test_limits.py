@@ -1,7 +1,9 @@
 """What is too long, too much or too many, and how the proxy says so. One listener for each limit, all small."""
+# ctest: wires
 
 import select
 
+import pairing
 import pytest
 import wire
 from origin import reply
@@ -101,6 +103,7 @@ def test_a_body_at_its_limit_passes(proxy, origin):
         assert client.response().status == 200
 
 
+@pairing.needs_clear
 def test_connections_over_the_limit_are_closed_at_accept_and_make_room_when_others_leave(proxy, origin):
     clients = [proxy.client("connections") for _ in range(3)]
     assert [client.get().status for client in clients] == [200] * 3
@@ -143,6 +146,7 @@ def test_an_upstream_connection_is_closed_after_its_last_request(start, origin):
     assert sorted(data.count(b"GET / ") for _, data in origin.since_reset()) == [1, 2, 2]
 
 
+@pairing.needs_clear
 def test_requests_wait_for_an_upstream_connection_up_to_a_bound(start, origin):
     release = origin.event()
 

@@ -1,4 +1,5 @@
 """plugins/retry: which attempts are made again, with what body, after what wait, and when no more."""
+# ctest: wires
 
 import json
 import time

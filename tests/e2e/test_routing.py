@@ -1,8 +1,10 @@
 """Which route a request takes, and what routes do besides passing it on."""
+# ctest: wires
 
 import collections
 import time
 
+import pairing
 import pytest
 from origin import reply
 from proxy import cluster, listener, running
@@ -167,14 +169,14 @@ def test_the_host_is_rewritten(proxy, origin):
 @pytest.mark.parametrize("target,status,location", [
     ("/gone", 308, "https://new.example/here"),
     ("/gone?a=b", 308, "https://new.example/here?a=b"),
-    ("/moved", 301, "http://a.example/there"),
-    ("/old/x/y?z", 302, "http://a.example/new/x/y?z"),
-    ("/strip?secret", 307, "http://a.example/x"),
+    ("/moved", 301, f"{pairing.SCHEME}://a.example/there"),
+    ("/old/x/y?z", 302, f"{pairing.SCHEME}://a.example/new/x/y?z"),
+    ("/strip?secret", 307, f"{pairing.SCHEME}://a.example/x"),
 ])
 def test_a_redirect_says_where(proxy, origin, target, status, location):
     response = ask(proxy, target)
     assert response.status == status
-    assert response.get("Location") in (location, location.replace("http://a.example", ""))
+    assert response.get("Location") in (location, location.replace(f"{pairing.SCHEME}://a.example", ""))
     assert origin.saw() == []
 
 

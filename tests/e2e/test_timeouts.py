@@ -1,5 +1,6 @@
 """Every wait of the proxy ends: which deadline, with which answer. One listener for each kind of timeout, all short."""
 # ctest: threads
+# ctest: wires
 
 import asyncio
 import time

@@ -1,9 +1,11 @@
 """Upgrade and CONNECT: when bytes pass unread, and when they must not."""
 # ctest: threads
+# ctest: wires
 
 import asyncio
 import threading
 
+import pairing
 import pytest
 import wire
 from origin import ClosedPort, reply
@@ -192,7 +194,7 @@ def test_a_real_websocket_client_talks_to_a_real_server(websockets, websocket_or
     proxy = start(to_origin(type("Origin", (), {"address": websocket_origin})))
 
     async def talk():
-        async with websockets.connect(f"ws://127.0.0.1:{proxy.port}/chat", max_size=None) as socket:
+        async with websockets.connect(f"{pairing.WS}://127.0.0.1:{proxy.port}/chat", max_size=None, **pairing.of_websocket()) as socket:
             for message in ["hello", "ünï", b"\0\1\2" * 1000, "x" * 1_000_000]:
                 await socket.send(message)
                 assert await socket.recv() == message
@@ -211,7 +213,7 @@ def test_a_real_websocket_client_is_told_when_the_origin_is_gone(websockets, sta
 
     async def talk():
         with pytest.raises(websockets.exceptions.InvalidStatusCode) as refused:
-            await websockets.connect(f"ws://127.0.0.1:{proxy.port}/chat")
+            await websockets.connect(f"{pairing.WS}://127.0.0.1:{proxy.port}/chat", **pairing.of_websocket())
         assert refused.value.status_code == 200, "the origin answered like any other request"
 
     asyncio.run(asyncio.wait_for(talk(), wire.DEADLINE_S))

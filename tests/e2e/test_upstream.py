@@ -1,8 +1,10 @@
 """Origins that fail, and the pool of connections to them: what is answered, what is sent again, what is never used again."""
 # ctest: threads
+# ctest: wires
 
 import asyncio
 
+import pairing
 import pytest
 import wire
 from origin import ClosedPort, reply
@@ -178,6 +180,7 @@ def test_bytes_on_an_idle_connection_spoil_it(proxy, origin):
     assert len(origin.since_reset()) == 2
 
 
+@pairing.needs_clear
 def test_an_early_final_response_ends_the_upload(proxy, origin):
     """The origin refuses after the head and reads no body: the client gets that answer, not a 502."""
 

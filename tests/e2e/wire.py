@@ -4,7 +4,10 @@ exactly RFC 9112 raises Malformed. Standard library only."""
 
 import re
 import socket
+import ssl
 import time
+
+import pairing
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 VALUE = re.compile(rb"[\x21-\x7e\x80-\xff](?:[\x20\x09\x21-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?")
@@ -272,6 +275,8 @@ class Client:
         self.feed = Feed()
         self.was_reset = False
         self.socket.connect((host, port))
+        if pairing.TLS:
+            self.socket = pairing.client_context().wrap_socket(self.socket, server_hostname=pairing.NAME)
 
     def __enter__(self):
         return self
@@ -284,7 +289,7 @@ class Client:
         try:
             self.socket.sendall(data)
             return True
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             return False
 
     def get(self, target="/", host="a.example", fields=""):
@@ -302,6 +307,8 @@ class Client:
             raise AssertionError(f"nothing more within {self.deadline} s; so far {bytes(self.feed.data)[:2000]!r}") from None
         except ConnectionResetError:
             self.was_reset = True
+            piece = b""
+        except ssl.SSLEOFError:  # the end, without close_notify: cut off
             piece = b""
         if piece:
             self.feed.data += piece
@@ -351,6 +358,7 @@ class Client:
         assert left == b"", f"more bytes before the close: {left[:2000]!r}"
 
     def half_close(self):
+        pairing.needs_half_close()
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self):

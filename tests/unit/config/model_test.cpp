@@ -241,7 +241,7 @@ TEST_CASE("unknown keys below a plugin's config are left to the plugin") {
 TEST_CASE("addresses are IP literals with a port") {
   for (const char* good : {"127.0.0.1:80", "'[::1]:80'", "'[fe80::1:2]:65535'"}) CHECK(cluster_error("endpoints: [" + std::string(good) + "]") == "");
   CHECK(cluster_error("endpoints: ['www.example.com:80']") ==
-        "/etc/cleat/f.yaml:2:27: clusters[0].endpoints[0]: must be ip:port or [ip]:port: clusters by host name (DNS) are not supported yet\n");
+        "/etc/cleat/f.yaml:2:27: clusters[0].endpoints[0]: must be ip:port or [ip]:port: a cluster of a host name has no endpoints here, but discovery\n");
   CHECK(cluster_error("endpoints: ['::1']").find("an IPv6 address stands in brackets") != std::string::npos);
   for (const char* bad : {"1.2.3.4", "1.2.3:80", "'[::1]'", "'[::1:80'", "1.2.3.4:65536", "'1.2.3.4:'", "'1.2.3.4: 80'", "1.2.3.4:+80", "'[]:80'",
                           "'[1.2.3.4]:80'", "\"1.2.3.4\\0:80\"", "''"}) {
@@ -253,7 +253,7 @@ TEST_CASE("addresses are IP literals with a port") {
   CHECK(cluster_error("endpoints: [{address: 1.2.3.4:1, weight: 0}]").find("weight: must be a whole number from 1") != std::string::npos);
   CHECK(cluster_error("connect_timeout: 1s").find("clusters[0]: endpoints is missing") != std::string::npos);
   CHECK(cluster_error("endpoints: [], protocol: http2").find("must be http1, not \"http2\"") != std::string::npos);
-  CHECK(cluster_error("endpoints: [], tls: {}").find("clusters[0].tls: unknown key") != std::string::npos);
+  CHECK(cluster_error("endpoints: [], tls: {surver_name: a}").find("clusters[0].tls.surver_name: unknown key") != std::string::npos);
 }
 
 TEST_CASE("a match that no request can fulfil is refused") {
