@@ -177,6 +177,16 @@ def test_weak_ciphers_are_refused(start, origin, authority, web, cipher):
         connect(proxy.port, context)
 
 
+def test_a_scanner_finds_nothing_weak(start, origin, web):
+    proxy = start(tls_config(origin, web.pair()))
+    said = subprocess.run([tool("sslscan"), "--no-colour", f"127.0.0.1:{proxy.port}"], capture_output=True, text=True, timeout=120).stdout
+    for version, state in (("SSLv2", "disabled"), ("SSLv3", "disabled"), ("TLSv1.0", "disabled"), ("TLSv1.1", "disabled"), ("TLSv1.2", "enabled"), ("TLSv1.3", "enabled")):
+        assert re.search(rf"^{version}\s+{state}$", said, re.M), said
+    assert "Session renegotiation not supported" in said and "vulnerable to heartbleed" not in said.replace("not vulnerable to heartbleed", "")
+    ciphers = re.findall(r"^(?:Preferred|Accepted)\s+TLSv1\.\d\s+\d+ bits\s+(\S+)", said, re.M)
+    assert len(ciphers) == 6 and all("GCM" in one or "CHACHA20" in one for one in ciphers), ciphers
+
+
 def test_alpn(start, origin, authority, web):
     proxy = start(tls_config(origin, web.pair()))
     context = authority.client_context()
