@@ -40,24 +40,25 @@ void make_cluster(Generation& generation, const config::Cluster& from, const tls
 struct ChainHook {
   Hook hook;
   bool reversed;  // response side
-  bool (*has)(const cleat_plugin& table);
+  bool (*has)(const hooks::Instance& instance);
 };
 
 constexpr ChainHook kChainHooks[] = {
-    {Hook::kConnection, false, [](const cleat_plugin& t) { return t.on_connection != nullptr; }},
-    {Hook::kTls, false, [](const cleat_plugin& t) { return t.on_tls != nullptr; }},
-    {Hook::kConnectionEnd, false, [](const cleat_plugin& t) { return t.on_connection_end != nullptr; }},
-    {Hook::kRequest, false, [](const cleat_plugin& t) { return t.on_request != nullptr; }},
-    {Hook::kRoute, false, [](const cleat_plugin& t) { return t.on_route != nullptr; }},
-    {Hook::kRequestBody, false, [](const cleat_plugin& t) { return t.on_request_body != nullptr; }},
-    {Hook::kRequestTrailers, false, [](const cleat_plugin& t) { return t.on_request_trailers != nullptr; }},
-    {Hook::kAttempt, false, [](const cleat_plugin& t) { return t.on_attempt != nullptr; }},
-    {Hook::kAttemptEnd, true, [](const cleat_plugin& t) { return t.on_attempt_end != nullptr; }},
-    {Hook::kResponse, true, [](const cleat_plugin& t) { return t.on_response != nullptr; }},
-    {Hook::kResponseBody, true, [](const cleat_plugin& t) { return t.on_response_body != nullptr; }},
-    {Hook::kResponseTrailers, true, [](const cleat_plugin& t) { return t.on_response_trailers != nullptr; }},
-    {Hook::kReply, true, [](const cleat_plugin& t) { return t.on_reply != nullptr; }},
-    {Hook::kEnd, true, [](const cleat_plugin& t) { return t.on_end != nullptr; }},
+    {Hook::kConnection, false, [](const hooks::Instance& i) { return i.table.on_connection != nullptr; }},
+    {Hook::kClientHello, false, [](const hooks::Instance& i) { return i.tls != nullptr; }},
+    {Hook::kTls, false, [](const hooks::Instance& i) { return i.table.on_tls != nullptr; }},
+    {Hook::kConnectionEnd, false, [](const hooks::Instance& i) { return i.table.on_connection_end != nullptr; }},
+    {Hook::kRequest, false, [](const hooks::Instance& i) { return i.table.on_request != nullptr; }},
+    {Hook::kRoute, false, [](const hooks::Instance& i) { return i.table.on_route != nullptr; }},
+    {Hook::kRequestBody, false, [](const hooks::Instance& i) { return i.table.on_request_body != nullptr; }},
+    {Hook::kRequestTrailers, false, [](const hooks::Instance& i) { return i.table.on_request_trailers != nullptr; }},
+    {Hook::kAttempt, false, [](const hooks::Instance& i) { return i.table.on_attempt != nullptr; }},
+    {Hook::kAttemptEnd, true, [](const hooks::Instance& i) { return i.table.on_attempt_end != nullptr; }},
+    {Hook::kResponse, true, [](const hooks::Instance& i) { return i.table.on_response != nullptr; }},
+    {Hook::kResponseBody, true, [](const hooks::Instance& i) { return i.table.on_response_body != nullptr; }},
+    {Hook::kResponseTrailers, true, [](const hooks::Instance& i) { return i.table.on_response_trailers != nullptr; }},
+    {Hook::kReply, true, [](const hooks::Instance& i) { return i.table.on_reply != nullptr; }},
+    {Hook::kEnd, true, [](const hooks::Instance& i) { return i.table.on_end != nullptr; }},
 };
 
 bool make_chain(const Generation& generation, const config::Listener& from, Chain& chain, config::Diagnostics& diagnostics) {
@@ -72,7 +73,7 @@ bool make_chain(const Generation& generation, const config::Listener& from, Chai
       return false;
     }
     const cleat_plugin& table = instance->table;
-    const bool sees_connections = table.on_connection != nullptr || table.on_connection_end != nullptr || table.on_tls != nullptr;
+    const bool sees_connections = table.on_connection != nullptr || table.on_connection_end != nullptr || table.on_tls != nullptr || instance->tls != nullptr;
     if (from.protocol == config::Listener::Protocol::kTcp && !sees_connections) {
       diagnostics.error(*from.node, "chain: plugin \"" + name + "\" has no hook of connections, and a tcp listener has nothing else");
     }
@@ -81,7 +82,7 @@ bool make_chain(const Generation& generation, const config::Listener& from, Chai
   for (const ChainHook& one : kChainHooks) {
     std::vector<std::uint8_t>& positions = chain.positions[static_cast<std::size_t>(one.hook)];
     for (std::size_t i = 0; i < chain.instances.size(); ++i) {
-      if (one.has(chain.instances[i]->table)) positions.push_back(static_cast<std::uint8_t>(i));
+      if (one.has(*chain.instances[i])) positions.push_back(static_cast<std::uint8_t>(i));
     }
     if (one.reversed) std::reverse(positions.begin(), positions.end());
   }
@@ -244,6 +245,12 @@ std::unique_ptr<Generation> build_generation(std::uint64_t id, config::Compositi
   for (const config::Cluster& one : from.clusters) make_cluster(*generation, one, secrets, before, diagnostics);
   generation->listeners.reserve(from.listeners.size());
   for (const config::Listener& one : from.listeners) make_listener(*generation, one, secrets, before, diagnostics);
+  const bool choosing = std::any_of(generation->listeners.begin(), generation->listeners.end(), [](const auto& one) {
+    return one->tls != nullptr && !one->chain.of(Hook::kClientHello).empty();
+  });
+  for (const config::Secret& one : from.secrets) {
+    if (choosing && !one.certificate.empty()) generation->key_pairs.emplace(one.name, tls::key_pair(one, *one.node, diagnostics));
+  }
   if (diagnostics.failed()) return nullptr;
   return generation;
 }

@@ -87,6 +87,7 @@ struct Generation {
   Cluster* cluster(std::string_view name) const { return shared_cluster(name).get(); }
   std::shared_ptr<Cluster> shared_cluster(std::string_view name) const;
   Listener* listener(std::string_view name) const;
+  std::unordered_map<std::string_view, tls::KeyPair> key_pairs;  // of its secrets, by name, where a plugin may choose among them
   // Those of its clusters that it made with no endpoints, for a source to bring, have got some. [control]
   bool warm() const;
   std::vector<std::shared_ptr<sources::Feed>> awaited;

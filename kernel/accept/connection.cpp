@@ -77,13 +77,19 @@ void Connection::start() { go_on_opening(); }
 
 void Connection::go_on_opening() {
   if (opening_ == Opening::kConnectionHooks) {
-    if (!run_hooks(hooks::Hook::kConnection)) return;
-    hook_cursor_ = 0;
+    if (!run_hooks()) return;
     opening_ = listener_->tls != nullptr ? Opening::kHandshake : Opening::kDone;
     if (opening_ == Opening::kHandshake) return begin_handshake();
   }
+  if (opening_ == Opening::kHelloHooks) {
+    if (!run_hooks()) return;
+    opening_ = Opening::kHandshake;
+    transport.tls()->answer_hello();
+    if (handshake_until_ms_ != 0) deadline.set(handshake_until_ms_);
+    return handshake(0);
+  }
   if (opening_ == Opening::kTlsHooks) {
-    if (!run_hooks(hooks::Hook::kTls)) return;
+    if (!run_hooks()) return;
     opening_ = Opening::kDone;
   }
   begin_protocol();
@@ -92,14 +98,19 @@ void Connection::go_on_opening() {
 void Connection::begin_handshake() {
   transport.use_tls(std::make_unique<tls::Session>(listener_->tls, transport.fd()));
   const auto bound = static_cast<std::uint64_t>(listener_->config->tls->handshake_timeout.count());
-  if (bound != 0) deadline.set(worker_.reactor.now_ms() + bound);
+  if (bound != 0) handshake_until_ms_ = worker_.reactor.now_ms() + bound;
+  if (bound != 0) deadline.set(handshake_until_ms_);
+  if (!listener_->chain.of(hooks::Hook::kClientHello).empty()) transport.tls()->show_hello();
   registered_ = worker_.reactor.add(transport.fd(), *this);
   if (!registered_) close();
 }
 
 void Connection::handshake(std::uint32_t events) {
   switch (transport.open(events)) {
-    case Transport::Opened::kNotYet: return;
+    case Transport::Opened::kNotYet:
+      if (transport.tls()->hello() == nullptr) return;
+      opening_ = Opening::kHelloHooks;
+      return go_on_opening();
     case Transport::Opened::kFailed:
       metrics::add(listener_->metrics.tls_failed, 1);
       if (log::enabled(log::Level::kDebug)) {
@@ -130,9 +141,17 @@ void Connection::begin_protocol() {
   }
 }
 
-bool Connection::run_hooks(hooks::Hook hook) {
+hooks::Hook Connection::opening_hook() const {
+  switch (opening_) {
+    case Opening::kHelloHooks: return hooks::Hook::kClientHello;
+    case Opening::kTlsHooks: return hooks::Hook::kTls;
+    default: return hooks::Hook::kConnection;
+  }
+}
+
+bool Connection::run_hooks() {
+  const hooks::Hook hook = opening_hook();
   const auto& positions = listener_->chain.of(hook);
-  const bool first = hook == hooks::Hook::kConnection;
   while (hook_cursor_ < positions.size()) {
     const std::uint8_t position = positions[hook_cursor_];
     hooks::Instance& instance = *listener_->chain.instances[position];
@@ -143,8 +162,7 @@ bool Connection::run_hooks(hooks::Hook hook) {
     }
     ended_hooks_ |= std::uint64_t{1} << position;
     ticket_ = 0;
-    const hooks::ConnectionAnswer answer = first ? hooks::call_on_connection(worker_, instance, handle(), position)
-                                                 : hooks::call_on_tls(worker_, instance, handle(), position);
+    const hooks::ConnectionAnswer answer = hooks::call_of_connection(worker_, instance, hook, handle(), position);
     if (answer == hooks::ConnectionAnswer::kSuspend && ticket_ != 0) {
       const auto bound = static_cast<std::uint64_t>(listener_->config->timeouts.suspend.count());
       if (bound != 0) deadline.set(worker_.reactor.now_ms() + bound);
@@ -156,6 +174,7 @@ bool Connection::run_hooks(hooks::Hook hook) {
     }
     ++hook_cursor_;
   }
+  hook_cursor_ = 0;  // of the next hook
   return true;
 }
 
@@ -169,7 +188,7 @@ void Connection::resume(std::uint32_t number, std::uint32_t verdict) {
   if (protocol_ != nullptr || closed_ || ticket_ == 0 || ticket_ != number) return;
   ticket_ = 0;
   deadline.clear();
-  const auto& positions = listener_->chain.of(opening_ == Opening::kConnectionHooks ? hooks::Hook::kConnection : hooks::Hook::kTls);
+  const auto& positions = listener_->chain.of(opening_hook());
   const hooks::Instance& instance = *listener_->chain.instances[positions[hook_cursor_]];
   if (!hooks::connection_goes_on(verdict, instance.fail_open)) {
     close();

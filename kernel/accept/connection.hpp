@@ -68,9 +68,10 @@ class Connection final : public IoHandler {
 
  private:
   // What happens before a protocol is spoken, in this order.
-  enum class Opening : std::uint8_t { kConnectionHooks, kHandshake, kTlsHooks, kDone };
+  enum class Opening : std::uint8_t { kConnectionHooks, kHandshake, kHelloHooks, kTlsHooks, kDone };  // kHelloHooks: within the handshake
   void go_on_opening();
-  bool run_hooks(hooks::Hook hook);        // on_connection or on_tls; true: all of them have let it in
+  hooks::Hook opening_hook() const;
+  bool run_hooks();                        // those of this moment; true: all of them have let it in
   void begin_handshake();
   void handshake(std::uint32_t events);
   void begin_protocol();
@@ -89,6 +90,7 @@ class Connection final : public IoHandler {
   std::unique_ptr<Protocol> protocol_;     // nullptr while it opens
   Opening opening_ = Opening::kConnectionHooks;
   bool registered_ = false;                // with the loop
+  std::uint64_t handshake_until_ms_ = 0;
   bool closed_ = false;
   std::uint64_t id_, requests_ = 0, accepted_unix_us_, handle_ = 0;
   std::uint32_t ticket_ = 0;

@@ -166,7 +166,8 @@ struct ServerTls : TlsPolicy {       // tls: of a listener
   std::vector<std::string> secrets;  // secrets: names, each with a certificate, chosen by the names in it; the first where none fits
   Secret own;                        // or certificate, key, ocsp as in a secret; client_ca is its ca
   std::string client_ca_secret;      // or the name of a secret with a ca
-  enum class Client : std::uint8_t { kNone, kOptional, kRequired } client = Client::kNone;  // client_certificate; a client_ca: required
+  // client_certificate: a client_ca makes it required. unverified: asked for, and a plugin's to judge.
+  enum class Client : std::uint8_t { kNone, kOptional, kRequired, kUnverified } client = Client::kNone;
   Milliseconds handshake_timeout{10'000};
   bool tickets = true;               // sessions may be resumed
   const Node* node = nullptr;

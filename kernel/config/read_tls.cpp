@@ -55,10 +55,10 @@ ServerTls read_server_tls(const Node& node, Reading& reading) {
   using Client = ServerTls::Client;
   const bool has_ca = child(node, "client_ca") != nullptr || child(node, "client_ca_secret") != nullptr;
   if (has_ca) tls.client = Client::kRequired;
-  optional_word<Client>(node, "client_certificate", reading, {{"none", Client::kNone}, {"optional", Client::kOptional}, {"required", Client::kRequired}}, tls.client);
-  if (tls.client != Client::kNone && !has_ca) reading.diagnostics.error(*node.get("client_certificate"), "needs client_ca or client_ca_secret");
+  optional_word<Client>(node, "client_certificate", reading, {{"none", Client::kNone}, {"optional", Client::kOptional}, {"required", Client::kRequired}, {"unverified", Client::kUnverified}}, tls.client);
+  if ((tls.client == Client::kOptional || tls.client == Client::kRequired) && !has_ca) reading.diagnostics.error(*node.get("client_certificate"), "needs client_ca or client_ca_secret");
   read_policy(node, "client_names", reading, tls);
-  if (!tls.names.empty() && tls.client == Client::kNone) reading.diagnostics.error(*node.get("client_names"), "needs client_ca or client_ca_secret");
+  if (!tls.names.empty() && (tls.client == Client::kNone || tls.client == Client::kUnverified)) reading.diagnostics.error(*node.get("client_names"), "needs client_ca or client_ca_secret");
   optional(node, "handshake_timeout", reading, tls.handshake_timeout);
   optional(node, "tickets", reading, tls.tickets);
   return tls;

@@ -6,21 +6,16 @@
 
 namespace cleat::hooks {
 
-namespace {
-
-ConnectionAnswer answer_of(const Instance& instance, std::uint32_t verdict) {
+ConnectionAnswer call_of_connection(Worker& worker, Instance& instance, Hook hook, std::uint64_t handle, std::uint8_t position) {
+  const std::uint32_t verdict = call_hook(worker, instance, hook, nullptr, position, [&] {
+    switch (hook) {
+      case Hook::kClientHello: return instance.tls->on_client_hello(instance.self, handle);
+      case Hook::kTls: return instance.table.on_tls(instance.self, handle);
+      default: return instance.table.on_connection(instance.self, handle);
+    }
+  });
   if (verdict == CLEAT_SUSPEND) return ConnectionAnswer::kSuspend;
   return connection_goes_on(verdict, instance.fail_open) ? ConnectionAnswer::kGoOn : ConnectionAnswer::kClose;
-}
-
-}  // namespace
-
-ConnectionAnswer call_on_connection(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position) {
-  return answer_of(instance, call_hook(worker, instance, Hook::kConnection, nullptr, position, [&] { return instance.table.on_connection(instance.self, handle); }));
-}
-
-ConnectionAnswer call_on_tls(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position) {
-  return answer_of(instance, call_hook(worker, instance, Hook::kTls, nullptr, position, [&] { return instance.table.on_tls(instance.self, handle); }));
 }
 
 void call_on_connection_end(Worker& worker, Instance& instance, std::uint64_t handle, std::uint8_t position) {

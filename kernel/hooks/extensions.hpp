@@ -18,14 +18,15 @@
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
+#include "plugin_api/ext/tls.h"
 
 namespace cleat::hooks {
 
-// ABI 0.9. Balancer, handler and config_source have a plugin's half too.
-inline constexpr std::array<std::string_view, 14> kHostExtensions = {
+// ABI 0.9. Balancer, handler, config_source and tls have a plugin's half too.
+inline constexpr std::array<std::string_view, 15> kHostExtensions = {
     CLEAT_EXT_CONFIG, CLEAT_EXT_BODY, CLEAT_EXT_ATTRIBUTES, CLEAT_EXT_METADATA, CLEAT_EXT_TIMER,
     CLEAT_EXT_POST, CLEAT_EXT_METRICS, CLEAT_EXT_BALANCER, CLEAT_EXT_HANDLER, CLEAT_EXT_EVENTS, CLEAT_EXT_CONTROL,
-    CLEAT_EXT_CONFIG_SOURCE, CLEAT_EXT_KV, CLEAT_EXT_HTTP_CALL,
+    CLEAT_EXT_CONFIG_SOURCE, CLEAT_EXT_KV, CLEAT_EXT_HTTP_CALL, CLEAT_EXT_TLS,
 };
 
 constexpr bool host_has(std::string_view extension) {

@@ -32,6 +32,7 @@ constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
     {CLEAT_EXT_CONFIG_SOURCE, &kHostConfigSource},
     {CLEAT_EXT_KV, &kHostKv},
     {CLEAT_EXT_HTTP_CALL, &kHostHttpCall},
+    {CLEAT_EXT_TLS, &kHostTls},
 }};
 
 constexpr bool has_exactly_what_is_promised() {

@@ -37,10 +37,10 @@ constexpr std::uint64_t hook_set(H... hooks) {
 }
 static_assert(kHooks <= 64);
 inline constexpr std::uint64_t kVerdictHooks = hook_set(
-    Hook::kConnection, Hook::kTls, Hook::kRequest, Hook::kRoute, Hook::kRequestBody, Hook::kRequestTrailers, Hook::kAttempt,
+    Hook::kConnection, Hook::kClientHello, Hook::kTls, Hook::kRequest, Hook::kRoute, Hook::kRequestBody, Hook::kRequestTrailers, Hook::kAttempt,
     Hook::kAttemptEnd, Hook::kResponse, Hook::kResponseBody, Hook::kResponseTrailers, Hook::kReply, Hook::kHandle, Hook::kHandleBody);
 inline constexpr std::uint64_t kExchangeHooks =
-    (kVerdictHooks & ~hook_set(Hook::kConnection, Hook::kTls)) | hook_set(Hook::kEnd, Hook::kWritable, Hook::kHandleEnd);
+    (kVerdictHooks & ~hook_set(Hook::kConnection, Hook::kClientHello, Hook::kTls)) | hook_set(Hook::kEnd, Hook::kWritable, Hook::kHandleEnd);
 inline bool in(std::uint64_t set, Hook hook) { return (set >> static_cast<unsigned>(hook) & 1) != 0; }
 }  // namespace detail
 

@@ -40,8 +40,9 @@ cleat_status suspend_connection(Worker& worker, Connection& connection, cleat_co
   const std::uint32_t number = next_number(worker);
   const std::uint32_t slot = handle_slot(handle);
   const Hook hook = worker.stamp.hook;
-  if ((hook != Hook::kConnection && hook != Hook::kTls) || !connection.suspend(number)) {
-    return fail_call(CLEAT_WRONG_PHASE, "suspend: in on_connection of that connection");
+  const bool fits = hook == Hook::kConnection || hook == Hook::kClientHello || hook == Hook::kTls;
+  if (!fits || !connection.suspend(number)) {
+    return fail_call(CLEAT_WRONG_PHASE, "suspend: in on_connection, on_client_hello or on_tls of that connection");
   }
   if (!tickets::issue(worker.index, slot, tickets::kConnectionLane, number, handle_generation(handle))) return no_memory();
   ticket = make_ticket(worker.index, tickets::kConnectionLane, slot, number);

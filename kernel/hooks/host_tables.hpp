@@ -9,6 +9,7 @@
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/control.h"
 #include "plugin_api/ext/config_source.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/http_call.h"
@@ -32,6 +33,7 @@ extern const cleat_host_events kHostEvents;
 extern const cleat_host_http_call kHostHttpCall;
 extern const cleat_host_kv kHostKv;
 extern const cleat_host_config_source kHostConfigSource;
+extern const cleat_host_tls kHostTls;
 extern const cleat_host_control kHostControl;
 
 // host_head.cpp

@@ -82,7 +82,7 @@ void leave(cleat_instance handle) {
 }
 
 constexpr std::array<std::string_view, kHooks> kHookNames = {
-    "none", "create", "worker_start", "worker_stop", "on_connection", "on_tls", "on_connection_end", "on_request", "on_route",
+    "none", "create", "worker_start", "worker_stop", "on_connection", "on_client_hello", "on_tls", "on_connection_end", "on_request", "on_route",
     "on_request_body", "on_request_trailers", "on_attempt", "on_attempt_end", "on_response", "on_response_body",
     "on_response_trailers", "on_reply", "on_end", "on_event", "on_drain", "on_shutdown", "on_handle", "on_handle_body",
     "on_writable", "on_handle_end", "timer", "post", "pick", "validate", "destroy", "route_create", "route_destroy",

@@ -20,6 +20,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/metrics.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/plugin.h"
 
 namespace cleat::hooks {
@@ -27,7 +28,7 @@ namespace cleat::hooks {
 class Library;  // library.hpp: a loaded plugin file
 
 enum class Hook : std::uint8_t {
-  kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
+  kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kClientHello, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
   kAttemptEnd, kResponse, kResponseBody, kResponseTrailers, kReply, kEnd, kEvent, kDrain, kShutdown, kHandle, kHandleBody, kWritable,
   kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted, kLoad, kCall,
   kCount,
@@ -62,6 +63,7 @@ class Instance {
   const cleat_plugin_handler* handler = nullptr;    // whole copies too (owned below), or nullptr
   const cleat_plugin_balancer* balancer = nullptr;
   const cleat_plugin_config_source* source = nullptr;  // the library's
+  const cleat_plugin_tls* tls = nullptr;            // likewise
   void* self = nullptr;            // what create returned
   std::vector<std::unique_ptr<Shard>> shards;  // one for each worker, and a last one for the control thread
   Quarantine quarantine;           // begun before create is called

@@ -26,6 +26,7 @@ namespace {
 // What a table had at its oldest: through the entry without which it makes no sense.
 constexpr std::size_t kPluginLeast = offsetof(cleat_plugin, create) + sizeof(cleat_plugin::create);
 constexpr std::size_t kConfigSourceLeast = offsetof(cleat_plugin_config_source, unwatch) + sizeof(cleat_plugin_config_source::unwatch);
+constexpr std::size_t kTlsLeast = offsetof(cleat_plugin_tls, on_client_hello) + sizeof(cleat_plugin_tls::on_client_hello);
 constexpr std::size_t kHandlerLeast = offsetof(cleat_plugin_handler, on_handle) + sizeof(cleat_plugin_handler::on_handle);
 constexpr std::size_t kBalancerLeast = offsetof(cleat_plugin_balancer, pick) + sizeof(cleat_plugin_balancer::pick);
 
@@ -214,6 +215,13 @@ std::string Library::read_halves() {
     if (fault != StructFault::kNone) return bad(CLEAT_EXT_CONFIG_SOURCE, fault);
     if (config_source_.watch == nullptr) return "its " CLEAT_EXT_CONFIG_SOURCE " table has no watch";
     has_config_source_ = true;
+  }
+  if (std::string why = ask(CLEAT_EXT_TLS, half); !why.empty()) return why;
+  if (half != nullptr) {
+    const StructFault fault = read_struct(static_cast<const cleat_plugin_tls*>(half), kTlsLeast, tls_);
+    if (fault != StructFault::kNone) return bad(CLEAT_EXT_TLS, fault);
+    if (tls_.on_client_hello == nullptr) return "its " CLEAT_EXT_TLS " table has no on_client_hello";
+    has_tls_ = true;
   }
   return {};
 }

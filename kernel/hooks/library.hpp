@@ -13,6 +13,7 @@
 #include "kernel/hooks/note.hpp"
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/config_source.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/ext/handler.h"
 #include "plugin_api/plugin.h"
 
@@ -39,6 +40,7 @@ class Library {
   const cleat_plugin& table() const { return table_; }
   const cleat_plugin_handler* handler() const { return has_handler_ ? &handler_ : nullptr; }
   const cleat_plugin_balancer* balancer() const { return has_balancer_ ? &balancer_ : nullptr; }
+  const cleat_plugin_tls* tls() const { return has_tls_ ? &tls_ : nullptr; }
   const cleat_plugin_config_source* config_source() const { return has_config_source_ ? &config_source_ : nullptr; }
 
   Library(const Library&) = delete;
@@ -56,9 +58,10 @@ class Library {
   cleat_plugin_handler handler_{};
   cleat_plugin_balancer balancer_{};
   cleat_plugin_config_source config_source_{};
+  cleat_plugin_tls tls_{};
   bool has_handler_ = false;
   bool has_balancer_ = false;
-  bool has_config_source_ = false;
+  bool has_config_source_ = false, has_tls_ = false;
 };
 
 std::size_t libraries_loaded();  // files mapped by this process so far, refused ones too

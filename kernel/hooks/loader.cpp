@@ -147,6 +147,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
     instance.balancer = &instance.balancer_;
   }
   instance.source = instance.library->config_source();
+  instance.tls = instance.library->tls();
   instance.shards.reserve(workers_ + 1);
   while (instance.shards.size() <= workers_) instance.shards.push_back(std::make_unique<Instance::Shard>());
   return true;

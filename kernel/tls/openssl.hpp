@@ -23,6 +23,15 @@ using CertificatePtr = std::unique_ptr<X509, Freer<X509_free>>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 using StorePtr = std::unique_ptr<X509_STORE, Freer<X509_STORE_free>>;
 
+inline void free_certificates(STACK_OF(X509)* all) { sk_X509_pop_free(all, X509_free); }
+
+// A certificate that can be shown, with its chain.
+struct KeyPair {
+  CertificatePtr leaf;
+  KeyPtr key;
+  std::unique_ptr<STACK_OF(X509), Freer<free_certificates>> chain;
+};
+
 // A client's session, and the name of whom it was with.
 struct Resumable {
   std::unique_ptr<SSL_SESSION, Freer<SSL_SESSION_free>> session;

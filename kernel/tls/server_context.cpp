@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/tls/session.hpp"
 #include "kernel/tls/tickets.hpp"
 
 namespace cleat::tls {
@@ -29,8 +30,9 @@ bool gather(const config::ServerTls& from, const Secrets& secrets, Materials& fo
 }
 
 std::string policy_of(const config::ServerTls& from, const std::string& client_ca) {
+  const std::string client = std::to_string(static_cast<int>(from.client));
   std::vector<std::string_view> parts = {from.min_version == config::TlsPolicy::Version::k13 ? "1.3" : "1.2", from.ciphers, client_ca,
-                                         from.client == config::ServerTls::Client::kRequired ? "required" : "optional"};
+                                         client};
   parts.insert(parts.end(), from.names.begin(), from.names.end());
   return digest(parts);
 }
@@ -75,6 +77,7 @@ bool ServerContext::add(const config::ServerTls& from, const config::Secret& sec
     SSL_CTX_set_options(&context, SSL_OP_NO_TICKET);
     SSL_CTX_set_num_tickets(&context, 0);
   }
+  SSL_CTX_set_client_hello_cb(&context, Session::hello_came, nullptr);
   SSL_CTX_set_tlsext_servername_callback(&context, choose_certificate);
   SSL_CTX_set_tlsext_servername_arg(&context, this);
   if (!alpn_.empty()) SSL_CTX_set_alpn_select_cb(&context, choose_protocol, this);
@@ -88,7 +91,8 @@ bool ServerContext::add(const config::ServerTls& from, const config::Secret& sec
 
 bool ServerContext::verify_clients(SSL_CTX& context, const config::ServerTls& from, config::Diagnostics& diagnostics) const {
   using Client = config::ServerTls::Client;
-  if (from.client == Client::kNone) return true;
+  if (from.client == Client::kUnverified) ask_peer(context);
+  if (from.client == Client::kNone || from.client == Client::kUnverified) return true;
   STACK_OF(X509_NAME)* const subjects = sk_X509_NAME_new_null();
   const StorePtr store = trust(client_ca_, subjects, *from.node, diagnostics);
   SSL_CTX_set_client_CA_list(&context, subjects);  // owns it now
@@ -115,7 +119,7 @@ const ServerContext::Certificate* ServerContext::find_certificate(std::string_vi
 int ServerContext::choose_certificate(SSL* ssl, int*, void* self) {
   const auto& all = *static_cast<const ServerContext*>(self);
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  if (name == nullptr || all.certificates_.size() == 1) return SSL_TLSEXT_ERR_OK;
+  if (name == nullptr || all.certificates_.size() == 1 || Session::of(ssl).has_certificate()) return SSL_TLSEXT_ERR_OK;
   const Certificate* const found = all.find_certificate(lower_case(name));
   if (found != nullptr) SSL_set_SSL_CTX(ssl, found->context.get());
   return SSL_TLSEXT_ERR_OK;

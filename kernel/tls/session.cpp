@@ -150,7 +150,7 @@ long Session::bio_control(BIO* bio, int command, long, void*) {
 }
 
 int Session::keep_session(SSL* ssl, SSL_SESSION* session) {
-  auto& self = *static_cast<Session*>(SSL_get_app_data(ssl));
+  Session& self = of(ssl);
   if (self.saved_ == nullptr) return 0;
   self.saved_->session.reset(session);
   self.saved_->name = self.name_;
@@ -176,7 +176,7 @@ Session::Step Session::handshake() {
     return Step::kDone;
   }
   const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return Step::kWaits;
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_CLIENT_HELLO_CB) return Step::kWaits;
   broken_ = true;
   const long verified = SSL_get_verify_result(ssl_.get());
   const std::string reason = take_reason();
@@ -189,6 +189,54 @@ Session::Step Session::handshake() {
   }
   if (error_ == 0) error_ = EPROTO;
   return Step::kFailed;
+}
+
+// --- what the client said first ---
+
+namespace {
+
+std::string two_bytes(unsigned int number) { return {static_cast<char>(number >> 8), static_cast<char>(number)}; }
+
+// The host name of a server_name extension (RFC 6066 3), of which OpenSSL checks the form later. Empty: there is none.
+std::string server_name_of(std::string_view data) {
+  constexpr std::size_t kBefore = 5;  // the list's size, the name's kind, its size
+  if (data.size() <= kBefore || data[2] != 0) return {};
+  return lower_case(data.substr(kBefore));
+}
+
+}  // namespace
+
+int Session::hello_came(SSL* ssl, int*, void*) {
+  Session& self = of(ssl);
+  if (self.hello_ != nullptr) return SSL_CLIENT_HELLO_RETRY;
+  if (!std::exchange(self.shows_hello_, false)) return SSL_CLIENT_HELLO_SUCCESS;
+  self.hello_ = std::make_unique<ClientHello>();
+  ClientHello& hello = *self.hello_;
+  hello.version = two_bytes(SSL_client_hello_get0_legacy_version(ssl));
+  const unsigned char* bytes = nullptr;
+  if (const std::size_t size = SSL_client_hello_get0_ciphers(ssl, &bytes); size != 0) hello.ciphers.assign(reinterpret_cast<const char*>(bytes), size);
+  int* types = nullptr;
+  std::size_t count = 0;
+  if (SSL_client_hello_get1_extensions_present(ssl, &types, &count) != 1) return SSL_CLIENT_HELLO_RETRY;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto type = static_cast<unsigned int>(types[i]);
+    hello.extensions += two_bytes(type);
+    std::size_t size = 0;
+    if (SSL_client_hello_get0_ext(ssl, type, &bytes, &size) == 1) hello.data.emplace_back(type, std::string(reinterpret_cast<const char*>(bytes), size));
+  }
+  OPENSSL_free(types);
+  for (const auto& [type, data] : hello.data) {
+    if (type == TLSEXT_TYPE_server_name) hello.server_name = server_name_of(data);
+    if (type == TLSEXT_TYPE_application_layer_protocol_negotiation && data.size() > 2) hello.alpn = data.substr(2);
+  }
+  return SSL_CLIENT_HELLO_RETRY;
+}
+
+bool Session::use_certificate(const KeyPair& pair) {
+  ERR_clear_error();
+  has_certificate_ = SSL_use_cert_and_key(ssl_.get(), pair.leaf.get(), pair.key.get(), pair.chain.get(), 1) == 1;
+  ERR_clear_error();
+  return has_certificate_;
 }
 
 // --- bytes ---
@@ -281,14 +329,32 @@ const Peer& Session::peer() {
   peer.server_name = view(SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name));
   X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
   if (certificate == nullptr) return peer;
+  if (SSL_get_verify_result(ssl_.get()) != X509_V_OK) return peer;  // it may say what it likes
+  peer.verified = true;
   peer.subject = text_of(X509_get_subject_name(certificate));
   peer.issuer = text_of(X509_get_issuer_name(certificate));
   peer.fingerprint = fingerprint_of(*certificate);
   Names names = names_of(*certificate);
   if (!names.uris.empty()) peer.uri = std::move(names.uris.front());
   if (!names.dns.empty()) peer.dns = std::move(names.dns.front());
-  peer.verified = SSL_get_verify_result(ssl_.get()) == X509_V_OK;
   return peer;
+}
+
+std::string_view Session::peer_certificate(std::size_t index) {
+  if (chain_.empty()) {
+    const auto add = [this](const X509* one) {
+      unsigned char* der = nullptr;
+      const int size = i2d_X509(one, &der);
+      if (size > 0) chain_.emplace_back(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+      OPENSSL_free(der);
+    };
+    const X509* const leaf = SSL_get0_peer_certificate(ssl_.get());
+    if (leaf == nullptr) return {};
+    add(leaf);
+    const STACK_OF(X509)* const all = SSL_get_peer_cert_chain(ssl_.get());  // of a client's, without its own
+    for (int i = 0; all != nullptr && i < sk_X509_num(all); ++i) add(sk_X509_value(all, i));
+  }
+  return index < chain_.size() ? std::string_view(chain_[index]) : std::string_view{};
 }
 
 }  // namespace cleat::tls

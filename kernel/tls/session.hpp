@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "kernel/base/socket.hpp"
 #include "kernel/tls/client_context.hpp"
@@ -24,6 +26,12 @@ struct Peer {
   bool verified = false;                       // there is a certificate, and it is trusted
 };
 
+// What a client said first, kept until it is answered.
+struct ClientHello {
+  std::string version, ciphers, extensions, server_name, alpn;  // as cleat.tls/1 has them
+  std::vector<std::pair<unsigned int, std::string>> data;       // of the extensions, by type
+};
+
 class Session {
  public:
   // Without the connection: fd is the caller's, and non-blocking. Throws std::bad_alloc.
@@ -34,11 +42,21 @@ class Session {
   Session& operator=(const Session&) = delete;
   ~Session();
 
+  static Session& of(SSL* ssl) { return *static_cast<Session*>(SSL_get_app_data(ssl)); }
+
   enum class Step : std::uint8_t { kDone, kWaits, kFailed };
   Step handshake();                            // as far as it goes now
   const std::string& failure() const { return failure_; }  // why it failed, in words
   bool done() const { return done_; }
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+
+  // --- a server's, while it has not answered ---
+  void show_hello() { shows_hello_ = true; }   // the handshake waits once the ClientHello is there
+  const ClientHello* hello() const { return hello_.get(); }  // while it waits; nullptr: it does not
+  void answer_hello() { hello_.reset(); }      // the next handshake() goes on
+  bool use_certificate(const KeyPair& pair);
+  bool has_certificate() const { return has_certificate_; }  // of its own: that of the name is not looked for
+  static int hello_came(SSL* ssl, int* alert, void*);        // for ServerContext: SSL_CTX_set_client_hello_cb
 
   void note_readable(bool hangup);             // the loop has told so
   // Up to that many bytes. `drained` afterwards: there are no more, until the loop tells.
@@ -49,6 +67,7 @@ class Session {
   void close_notify();                         // if it can go now: the end of what is sent, for good
 
   const Peer& peer();                          // after the handshake
+  std::string_view peer_certificate(std::size_t index);  // DER; empty: there is none
   static int keep_session(SSL* ssl, SSL_SESSION* session);  // for ClientContext: SSL_CTX_sess_set_new_cb
   const std::shared_ptr<const ServerContext>& server_context() const { return server_; }
 
@@ -66,6 +85,9 @@ class Session {
   const std::string name_;                     // of whom is asked for
   int fd_ = -1, error_ = 0;                    // errno of the socket, or of what the peer did
   bool done_ = false;
+  bool shows_hello_ = false, has_certificate_ = false;
+  std::unique_ptr<ClientHello> hello_;
+  std::vector<std::string> chain_;             // of the peer, once asked for
   bool empty_ = false;                         // the socket's buffer: a read was short
   bool hangup_ = false, drained_ = false, broken_ = false;
   std::string failure_;

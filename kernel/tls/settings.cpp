@@ -56,18 +56,29 @@ ContextPtr new_context(const SSL_METHOD* method, const config::TlsPolicy& policy
   return made;
 }
 
-bool use_certificate(SSL_CTX& context, const config::Secret& secret, const config::Node& at, config::Diagnostics& diagnostics) {
-  const BioPtr chain = reader(secret.certificate), key_in = reader(secret.key);
-  const CertificatePtr leaf = next_certificate(chain.get());
-  const KeyPtr key(PEM_read_bio_PrivateKey(key_in.get(), nullptr, no_password, nullptr));
-  if (leaf == nullptr || key == nullptr || SSL_CTX_use_certificate(&context, leaf.get()) != 1 || SSL_CTX_use_PrivateKey(&context, key.get()) != 1) {
-    return refused(at, "the certificate and its key cannot be used", diagnostics);
+KeyPair key_pair(const config::Secret& secret, const config::Node& at, config::Diagnostics& diagnostics) {
+  KeyPair made;
+  const BioPtr chain = reader(secret.certificate), key = reader(secret.key);
+  made.leaf = next_certificate(chain.get());
+  made.key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, no_password, nullptr));
+  made.chain.reset(sk_X509_new_null());
+  if (made.leaf == nullptr || made.key == nullptr || made.chain == nullptr || X509_check_private_key(made.leaf.get(), made.key.get()) != 1) {
+    made.leaf.reset();
+    refused(at, "the certificate and its key cannot be used", diagnostics);
+    return made;
   }
   while (CertificatePtr issuer = next_certificate(chain.get())) {
-    if (SSL_CTX_add1_chain_cert(&context, issuer.get()) != 1) return refused(at, "the certificate's chain cannot be used", diagnostics);
+    if (sk_X509_push(made.chain.get(), issuer.get()) > 0) (void)issuer.release();
   }
   ERR_clear_error();  // the end of the file
-  return true;
+  return made;
+}
+
+bool use_certificate(SSL_CTX& context, const config::Secret& secret, const config::Node& at, config::Diagnostics& diagnostics) {
+  const KeyPair made = key_pair(secret, at, diagnostics);
+  if (made.leaf == nullptr) return false;
+  return SSL_CTX_use_cert_and_key(&context, made.leaf.get(), made.key.get(), made.chain.get(), 1) == 1 ||
+         refused(at, "the certificate and its key cannot be used", diagnostics);
 }
 
 StorePtr trust(const std::string& pem, STACK_OF(X509_NAME)* subjects, const config::Node& at, config::Diagnostics& diagnostics) {
@@ -90,6 +101,10 @@ StorePtr trust(const std::string& pem, STACK_OF(X509_NAME)* subjects, const conf
 void verify_peer(SSL_CTX& context, int mode, const std::vector<std::string>& names) {
   SSL_CTX_set_app_data(&context, const_cast<std::vector<std::string>*>(&names));
   SSL_CTX_set_verify(&context, mode, check_names);
+}
+
+void ask_peer(SSL_CTX& context) {
+  SSL_CTX_set_verify(&context, SSL_VERIFY_PEER, [](int, X509_STORE_CTX*) { return 1; });
 }
 
 const config::Secret* find(const Secrets& secrets, const std::string& name, bool with_certificate, const config::Node& at, config::Diagnostics& diagnostics) {

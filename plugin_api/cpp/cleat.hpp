@@ -25,7 +25,7 @@
 //   struct Route { Route(Config[, MyPlugin&]) }     a route's own configuration: x.route<Route>()
 //   struct State : cleat::DestroyedOnEnd            a per-exchange state with a destructor: x.state<State>()
 //   void worker_start(uint32_t worker), worker_stop(uint32_t worker)
-//   Verdict on_connection(Connection), on_tls(Connection); void on_connection_end(Connection)
+//   Verdict on_connection(Connection), on_client_hello(Connection), on_tls(Connection); void on_connection_end(Connection)
 //   Verdict on_request(Exchange), on_route(Exchange), on_request_trailers(Exchange)
 //   Verdict on_request_body(Exchange, Body), on_response_body(Exchange, Body)
 //   Verdict on_attempt(Exchange, uint32_t attempt), on_attempt_end(Exchange, AttemptEnd)

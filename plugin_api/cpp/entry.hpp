@@ -200,6 +200,10 @@ cleat_verdict on_connection(void* instance, cleat_conn conn) noexcept {
   return run_verdict<P>(0, [&] { return as<P>(instance).on_connection(Connection(conn)); });
 }
 template <class P>
+cleat_verdict on_client_hello(void* instance, cleat_conn conn) noexcept {
+  return run_verdict<P>(0, [&] { return as<P>(instance).on_client_hello(Connection(conn)); });
+}
+template <class P>
 cleat_verdict on_tls(void* instance, cleat_conn conn) noexcept {
   return run_verdict<P>(0, [&] { return as<P>(instance).on_tls(Connection(conn)); });
 }
@@ -337,6 +341,10 @@ CLEAT_CPP_HIDDEN const void* find(cleat_str id) noexcept {
     static constexpr cleat_plugin_config_source source = {sizeof(cleat_plugin_config_source), 0, watch<P>, unwatch<P>};
     if (to_view(id) == CLEAT_EXT_CONFIG_SOURCE) return &source;
   }
+  if constexpr (has_on_client_hello<P>()) {
+    static constexpr cleat_plugin_tls tls = {sizeof(cleat_plugin_tls), 0, on_client_hello<P>};
+    if (to_view(id) == CLEAT_EXT_TLS) return &tls;
+  }
   if constexpr (HasCommand<P>) {
     static constexpr cleat_plugin_command command = {sizeof(cleat_plugin_command), 0, run_command<P>};
     if (to_view(id) == CLEAT_EXT_COMMAND) return &command;
@@ -352,7 +360,7 @@ constexpr cleat_plugin make_table() {
   cleat_plugin table{};
   table.size = sizeof table;
   table.abi = CLEAT_ABI;
-  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasWatch<P> || HasCommand<P>) table.find = find<P>;
+  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasWatch<P> || HasCommand<P> || has_on_client_hello<P>()) table.find = find<P>;
   table.create = create<P>;
   table.destroy = destroy<P>;
   if constexpr (HasValidate<P>) table.validate = validate<P>;
@@ -404,6 +412,7 @@ CLEAT_CPP_HIDDEN const cleat_plugin* enter(const cleat_host* table) noexcept {
   find_table(CLEAT_EXT_METRICS, host.metrics);
   find_table(CLEAT_EXT_POST, host.post);
   find_table(CLEAT_EXT_TIMER, host.timer);
+  find_table(CLEAT_EXT_TLS, host.tls);
   return &plugin;
 }
 

@@ -168,6 +168,20 @@ class Subject {
 class Connection : public Subject {
  public:
   using Subject::Subject;
+
+  // --- TLS (cleat.tls/1). Of the ClientHello, in on_client_hello and while it is suspended ---
+  Result<std::string_view> client_hello(std::uint32_t part) const noexcept { return view(detail::host.tls.client_hello, part); }  // CLEAT_TLS_*
+  Result<std::string_view> extension(std::uint32_t type) const noexcept { return view(detail::host.tls.extension, type); }
+  Status use_certificate(std::string_view secret) const noexcept { return detail::call(detail::host.tls.certificate_use, handle_, to_str(secret)); }
+  // From on_tls on: DER, the client's own first.
+  Result<std::string_view> peer_certificate(std::uint32_t index) const noexcept { return view(detail::host.tls.peer_certificate, index); }
+
+ private:
+  Result<std::string_view> view(cleat_status (*function)(cleat_conn, std::uint32_t, cleat_str*), std::uint32_t number) const noexcept {
+    cleat_str value{};
+    const cleat_status status = detail::call(function, handle_, number, &value);
+    return {status, to_view(value)};
+  }
 };
 
 // Base of a per-exchange state whose destructor matters. The plugin must then say `using State = <that type>;`, and the wrapper

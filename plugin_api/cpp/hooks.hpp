@@ -40,6 +40,7 @@ T make() noexcept;  // never defined: stands for an argument
 CLEAT_CPP_HOOK(worker_start, "void worker_start(std::uint32_t worker)", make<std::uint32_t>())
 CLEAT_CPP_HOOK(worker_stop, "void worker_stop(std::uint32_t worker)", make<std::uint32_t>())
 CLEAT_CPP_HOOK(on_connection, "Verdict on_connection(Connection)", make<Connection>())
+CLEAT_CPP_HOOK(on_client_hello, "Verdict on_client_hello(Connection)", make<Connection>())
 CLEAT_CPP_HOOK(on_tls, "Verdict on_tls(Connection)", make<Connection>())
 CLEAT_CPP_HOOK(on_connection_end, "void on_connection_end(Connection)", make<Connection>())
 CLEAT_CPP_HOOK(on_request, "Verdict on_request(Exchange)", make<Exchange>())

@@ -27,6 +27,7 @@
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/plugin.h"
 
 #define CLEAT_CPP_NAMESPACE_BEGIN \
@@ -65,6 +66,7 @@ struct Host {
   cleat_host_metrics metrics;
   cleat_host_post post;
   cleat_host_timer timer;
+  cleat_host_tls tls;
 };
 
 CLEAT_CPP_HIDDEN inline constinit Host host{};

@@ -25,6 +25,7 @@
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/plugin.h"
 
 _Static_assert(sizeof(void *) == 8 && sizeof(uint64_t) == 8, "v1.layout is of 64-bit machines");

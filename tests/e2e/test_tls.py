@@ -14,7 +14,7 @@ import wire
 from certificates import Authority, openssl
 from conftest import tool
 from origin import reply
-from proxy import cluster, listener, run, to_origin
+from proxy import BUILD, cluster, listener, run, to_origin
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,7 @@ def exchange(connection, target="/", host="a.example", fields=""):
         assert rest == b""
         return response
     response, _ = wire.run_over(bytes(data), wire.read_response)
+    assert response is not None, "closed without an answer"
     return response
 
 
@@ -496,3 +497,83 @@ def test_raw_tcp_with_tls_on_either_side(start, start_origin, authority, web):
         while len(got) < len(blob):
             got += connection.recv(65536)
         assert got == blob
+
+
+# --- cleat.tls/1: what plugins see and decide
+
+
+def peer_config(origin, tls, **plugin):
+    config = tls_config(origin, tls)
+    config |= {"plugin_path": [str(BUILD / "hostile_plugins")], "plugins": [{"name": "peer", "use": "tls_peer", "config": plugin}]}
+    config["listeners"][0]["chain"] = ["peer"]
+    config["listeners"][0]["timeouts"] = {"suspend": "300ms"}
+    return config
+
+
+def test_a_plugin_sees_the_client_hello_and_chooses_the_certificate(start, origin, authority, web):
+    other = authority.leaf("DNS:other.example", "DNS:slow.example")
+    config = peer_config(origin, {"secrets": ["web"]})
+    config["secrets"] = [{"name": "web", **web.pair()}, {"name": "other", **other.pair()}]
+    proxy = start(config)
+    context = authority.client_context(check_hostname=False)
+    context.set_alpn_protocols(["http/1.1", "x"])
+    context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+
+    def names(server_name):
+        with connect(proxy.port, context, server_name) as connection:
+            return {value for kind, value in connection.getpeercert()["subjectAltName"] if kind == "DNS"}
+
+    with connect(proxy.port, context, "A.Example") as connection:
+        said = dict(line.split(" ", 1) for line in exchange(connection, "/hello").body.decode().splitlines())
+    assert said["version"] == "0303" and said["name"] == "a.example" and said["none"] == "absent"
+    assert "c02b" in said["ciphers"] and "1301" in said["ciphers"] and "c02f" not in said["ciphers"]
+    assert bytes.fromhex(said["alpn"]) == b"\x08http/1.1\x01x"
+    assert "0304" in said["versions"] and len(said["extensions"]) % 4 == 0 and "002b" in said["extensions"]
+    assert "a.example" in names("a.example")
+    assert "other.example" in names("other.example"), "chosen in the hook"
+    assert "slow.example" in names("slow.example"), "chosen while it was suspended"
+    assert "a.example" in names("missing.example")
+    for name in ("refused.example", "stuck.example"):
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            connect(proxy.port, context, name)
+    assert "a.example" in names("a.example")
+
+
+def test_a_client_may_leave_while_its_hello_is_held_back(start, origin, authority, web):
+    config = peer_config(origin, web.pair())
+    config["listeners"][0]["timeouts"] = {"suspend": "20s"}
+    proxy = start(config)
+    context = authority.client_context(check_hostname=False)
+    for name in ("stuck.example", "slow.example"):
+        plain = socket.create_connection(("127.0.0.1", proxy.port))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        with pytest.raises(ssl.SSLWantReadError):
+            context.wrap_bio(incoming, outgoing, server_hostname=name).do_handshake()
+        plain.sendall(outgoing.read())
+        time.sleep(0.02)
+        plain.close()
+    with connect(proxy.port, context, "a.example") as connection:
+        assert exchange(connection, "/x").status == 200
+
+
+def test_a_plugin_judges_certificates_that_nobody_has_verified(start, origin, authority, web, tmp_path):
+    mine = Authority(tmp_path / "mine", "Own CA").leaf("URI:spiffe://a/b")
+    size = len(ssl.PEM_cert_to_DER_cert(mine.certificate.read_text()))
+    proxy = start(peer_config(origin, web.pair() | {"client_certificate": "unverified"}, accept=size))
+    with connect(proxy.port, authority.client_context(mine)) as connection:
+        assert exchange(connection).status == 200
+    origin.reset()
+    for leaf in (None, authority.leaf("DNS:" + "long." * 12 + "example")):
+        with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+            with connect(proxy.port, authority.client_context(leaf)) as connection:
+                exchange(connection)
+    assert origin.saw() == []
+
+
+def test_what_nobody_has_verified_is_no_attribute(start, origin, authority, web, tmp_path):
+    log = tmp_path / "log"
+    proxy = start(tls_config(origin, web.pair() | {"client_certificate": "unverified"}, log))
+    mine = Authority(tmp_path / "mine", "Own CA").leaf("URI:spiffe://a/b")
+    with connect(proxy.port, authority.client_context(mine)) as connection:
+        assert exchange(connection).status == 200
+    assert log_line(proxy, log).split("|")[5:9] == ["-"] * 4

@@ -94,8 +94,8 @@ TEST_CASE("library refuses what is no plugin") {
 TEST_CASE("library refuses a plugin's note before any of its code runs") {
   CHECK(refusal(build_plugin("odd.c", R"(-DNOTE_TEXT='"name=odd\nabi=1.2\nleast=1.1\n"')")) ==
         "built against ABI 1.2, needs at least 1.1; this host implements 0.9: use a newer host, or build it with an older `least`");
-  CHECK_THAT(refusal(build_plugin("odd.c", R"(-DNOTE_TEXT='"name=odd\nabi=0.9\nleast=0.9\nrequires=cleat.tls/1\n"')")),
-             ContainsSubstring("requires cleat.tls/1, which this host does not have"));
+  CHECK_THAT(refusal(build_plugin("odd.c", R"(-DNOTE_TEXT='"name=odd\nabi=0.9\nleast=0.9\nrequires=cleat.later/1\n"')")),
+             ContainsSubstring("requires cleat.later/1, which this host does not have"));
   CHECK_THAT(refusal(build_plugin("odd.c", R"(-DNOTE_TEXT='"name=odd\nabi=0.9\nleast=0.9\ncolour=red\n"')")),
              ContainsSubstring(R"(line 4: key "colour": this key is unknown)"));
 }

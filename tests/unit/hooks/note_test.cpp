@@ -146,12 +146,12 @@ TEST_CASE("note reader follows no offset out of the file") {
 TEST_CASE("note decides whether this host can carry the plugin") {
   CHECK(refuse(note_of(kText)).empty());
   CHECK(refuse(note_of("name=a\nabi=0.12\nleast=0.9\n")).empty());  // newer, and content with ours
-  CHECK(refuse(note_of("name=a\nabi=0.9\nleast=0.9\noptional=cleat.tls/1\n")).empty());
+  CHECK(refuse(note_of("name=a\nabi=0.9\nleast=0.9\noptional=cleat.later/1\n")).empty());
   CHECK(refuse(note_of("name=a\nabi=1.2\nleast=1.1\n")) ==
         "built against ABI 1.2, needs at least 1.1; this host implements 0.9: use a newer host, or build it with an older `least`");
   CHECK_THAT(refuse(note_of("name=a\nabi=1.0\nleast=0.9\n")), ContainsSubstring("a later major version"));
-  CHECK(refuse(note_of("name=a\nabi=0.9\nleast=0.9\nrequires=cleat.none/1 cleat.config/1 cleat.tls/1\n")) ==
-        "requires cleat.none/1, cleat.tls/1, which this host does not have: use a host that has, or make it optional");
+  CHECK(refuse(note_of("name=a\nabi=0.9\nleast=0.9\nrequires=cleat.none/1 cleat.config/1 cleat.later/1\n")) ==
+        "requires cleat.none/1, cleat.later/1, which this host does not have: use a host that has, or make it optional");
   for (const std::string_view id : kHostExtensions) CHECK(host_has(id));
   CHECK_FALSE(host_has("cleat.config/2"));
   CHECK(abi_text(1 << 16 | 12) == "1.12");
