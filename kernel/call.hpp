@@ -46,6 +46,7 @@ class Call : public Requester {
   Worker& worker() const { return worker_; }
 
   // --- Requester ---
+  Connection* downstream_connection() const override { return nullptr; }
   void attempt_connected() override { start_sending(); }
   void attempt_failed(std::uint32_t how) override;
   void response_informational() override;

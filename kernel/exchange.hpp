@@ -64,6 +64,7 @@ class Exchange final : public Requester {
   void downstream_writable();                                  // everything handed over has been sent
 
   // --- Requester ---
+  Connection* downstream_connection() const override { return server == nullptr ? nullptr : &server->connection(); }
   void attempt_connected() override;
   void attempt_failed(std::uint32_t how) override;
   void response_informational() override;

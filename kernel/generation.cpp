@@ -161,6 +161,7 @@ void make_listener(Generation& generation, const config::Listener& from, const t
                                             old == nullptr ? nullptr : old->tls, diagnostics);
   }
   listener.metrics = kernel_metrics::of_listener(from.name);
+  if (from.proxy_protocol != config::Listener::ProxyProtocol::kOff) listener.proxy_headers = kernel_metrics::of_proxy_headers(from.name);
   if (!make_chain(generation, from, listener.chain, diagnostics)) return;
   listener.router = std::make_unique<route::Router>(from.routes, diagnostics);
   listener.routes.reserve(from.routes.size());

@@ -60,6 +60,7 @@ struct Listener {
   std::vector<Route> routes;
   http::HeadLimits limits;
   ListenerMetrics metrics;
+  ProxyHeaderSeries proxy_headers;  // of one that reads them
   std::shared_ptr<const tls::ServerContext> tls;  // nullptr: its connections are in the clear
   // Connections that are open now, of all workers; shared by the listener's acceptors, which may outlive this generation.
   std::shared_ptr<std::atomic<std::uint64_t>> open_connections = std::make_shared<std::atomic<std::uint64_t>>(0);

@@ -20,7 +20,7 @@ const std::vector<std::uint64_t> kDurationsUs = {500,     1'000,   2'500,     5'
 
 struct Ids {
   metrics::MetricId requests, responses, connections, active, exchanges, bytes_received, bytes_sent, handshakes, limit_hits, route_requests, route_duration,
-      attempts, outcomes, attempt_duration, in_flight, connect_failures, overflows, upstream_connections;
+      attempts, outcomes, attempt_duration, in_flight, connect_failures, overflows, upstream_connections, proxy_headers;
 };
 
 metrics::MetricId define(Kind kind, const char* name, const char* help, std::vector<std::string> labels) {
@@ -60,6 +60,8 @@ const Ids& ids() {
                                  "Connections to endpoints that failed or timed out.", {"cluster"}),
       .overflows = define(Kind::kCounter, "cleat_upstream_overflow_total", "Attempts refused at the cluster's bounds.", {"cluster"}),
       .upstream_connections = define(Kind::kCounter, "cleat_upstream_connections_total", "Connections opened to endpoints.", {"cluster"}),
+      .proxy_headers = define(Kind::kCounter, "cleat_proxy_headers_total", "Starts of connections where the PROXY protocol is read, by what was found.",
+                              {"listener", "found"}),
   };
   return all;
 }
@@ -88,6 +90,14 @@ ListenerMetrics of_listener(std::string_view listener) {
                           .responses = {}};
   for (std::size_t i = 0; i < made.responses.size(); ++i) made.responses[i] = series(all.responses, {listener, kClasses[i]});
   return made;
+}
+
+ProxyHeaderSeries of_proxy_headers(std::string_view listener) {
+  const metrics::MetricId all = ids().proxy_headers;
+  return {.v1 = series(all, {listener, "v1"}),
+          .v2 = series(all, {listener, "v2"}),
+          .absent = series(all, {listener, "absent"}),
+          .refused = series(all, {listener, "refused"})};
 }
 
 RouteMetrics of_route(std::string_view listener, std::string_view route) {

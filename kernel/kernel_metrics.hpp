@@ -17,6 +17,10 @@ struct ListenerMetrics {
   ClassSeries responses{};
 };
 
+struct ProxyHeaderSeries {
+  metrics::SeriesId v1 = 0, v2 = 0, absent = 0, refused = 0;
+};
+
 struct RouteMetrics {
   metrics::SeriesId duration = 0;
   ClassSeries requests{};
@@ -33,6 +37,7 @@ void define_all();  // [control] before a plugin can take a name for something e
 
 // [any] Take a lock. Names are at most 128 bytes.
 ListenerMetrics of_listener(std::string_view listener);
+ProxyHeaderSeries of_proxy_headers(std::string_view listener);
 RouteMetrics of_route(std::string_view listener, std::string_view route);
 ClusterMetrics of_cluster(std::string_view cluster);
 metrics::SeriesId limit_hits(std::string_view listener, std::string_view limit);

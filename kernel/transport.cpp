@@ -29,6 +29,7 @@ Transport::Opened Transport::open(std::uint32_t events) {
     if (socket_error(socket_.fd()) != 0) return Opened::kFailed;
     if ((events & EPOLLOUT) == 0) return Opened::kNotYet;
     connecting_ = false;
+    if (!send_first()) return Opened::kFailed;
   }
   if (tls_ == nullptr) return Opened::kYes;
   note_readable(events);
@@ -38,6 +39,15 @@ Transport::Opened Transport::open(std::uint32_t events) {
     case tls::Session::Step::kFailed: break;
   }
   return Opened::kFailed;
+}
+
+// A new socket's buffer has room for it.
+bool Transport::send_first() {
+  if (first_.empty()) return true;
+  const iovec part{first_.data(), first_.size()};
+  const bool whole = write_some(socket_.fd(), &part, 1).size == first_.size();
+  std::string().swap(first_);
+  return whole;
 }
 
 // --- reading ---

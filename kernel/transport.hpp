@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
@@ -35,6 +36,7 @@ class Transport {
 
   // --- opening ---
   void set_connecting() { connecting_ = blocked_ = true; }
+  void begin_with(std::string bytes) { first_ = std::move(bytes); }  // once connected, in the clear, before a handshake; a few
   void use_tls(std::unique_ptr<tls::Session> session);
   tls::Session* tls() const { return tls_.get(); }
   enum class Opened : std::uint8_t { kNotYet, kYes, kFailed };
@@ -67,11 +69,13 @@ class Transport {
   void count_from_here() { sent_bytes_ = 0; }
 
  private:
+  bool send_first();
   Io write(const iovec* parts, int count);
   Worker& worker_;
   Socket socket_;
   const Side side_;
   bool connecting_ = false;
+  std::string first_;
   std::unique_ptr<tls::Session> tls_;
   bool readable_ = false, hangup_ = false, blocked_ = false, shut_wanted_ = false, broken_ = false;
   std::uint64_t sent_bytes_ = 0;

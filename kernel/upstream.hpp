@@ -11,6 +11,8 @@
 
 namespace cleat {
 
+class Connection;
+
 class Upstream {
  public:
   // --- the request. Nothing of it is sent for certain before `flush`; what is handed over is sent or copied before the call returns ---
@@ -43,6 +45,8 @@ class Requester {
   explicit Requester(BlockPool& blocks) : arena(blocks) {}
   Requester(const Requester&) = delete;
   Requester& operator=(const Requester&) = delete;
+
+  virtual Connection* downstream_connection() const = 0;       // whose it is; nullptr: nobody's but the proxy's own
 
   // --- up to the response's head: one of the first two, once for each attempt that the pool did not serve or refuse at once ---
   virtual void attempt_connected() = 0;                        // `client` is there

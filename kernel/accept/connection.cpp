@@ -6,6 +6,7 @@
 
 #include "kernel/accept/acceptor.hpp"
 #include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/proxy_header.hpp"
 #include "kernel/accept/tcp_proxy.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/hooks/connection_hooks.hpp"
@@ -52,9 +53,22 @@ std::string_view Connection::peer_ip() {
   return text;
 }
 
+const Address& Connection::local() {
+  if (local_.size == 0) local_ = local_address(transport.fd());
+  return local_;
+}
+
 std::string_view Connection::local_text() {
-  if (local_text_.empty()) local_text_ = local_address(transport.fd()).text();
+  if (local_text_.empty()) local_text_ = local().text();
   return local_text_;
+}
+
+void Connection::set_addresses(const Address& source, const Address& destination) {
+  peer_ = source;
+  local_ = destination;
+  peer_text_.clear();
+  original_asked_ = true;
+  if (!(destination == local_address(transport.fd()))) original_ = destination;
 }
 
 const Address* Connection::original_destination() {
@@ -73,7 +87,16 @@ std::string_view Connection::original_text() {
 
 // --- opening ---
 
-void Connection::start() { go_on_opening(); }
+void Connection::start() {
+  if (listener_->config->proxy_protocol == config::Listener::ProxyProtocol::kOff) return go_on_opening();
+  protocol_ = std::make_unique<ProxyHeader>(*this);
+  protocol_->start();
+}
+
+void Connection::open() {
+  worker_.reactor.retire([gone = std::shared_ptr<Protocol>(std::move(protocol_))] {});  // it is calling
+  go_on_opening();
+}
 
 void Connection::go_on_opening() {
   if (opening_ == Opening::kConnectionHooks) {

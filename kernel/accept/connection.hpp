@@ -27,7 +27,8 @@ class Connection final : public IoHandler {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
-  void start();
+  void start();                            // the header before its protocol, where the listener has one
+  void open();                             // it is known whose it is: hooks, then its protocol
   void on_io(std::uint32_t events) override;
 
   // --- for its protocol ---
@@ -38,16 +39,20 @@ class Connection final : public IoHandler {
   bool may_go_on() const;                  // with another exchange: the worker does not drain, and there is a generation for it
   void follow_generation();                // between two exchanges
   std::uint64_t count_request() { return ++requests_; }
+  void set_addresses(const Address& source, const Address& destination);  // of the client it is passed on for; before `open`
 
   // --- for attributes, hooks, the worker ---
   Worker& worker() const { return worker_; }
   const Listener& listener() const { return *listener_; }
   WorkerGeneration& home() const { return *home_; }
+  // Where it comes from and what it was made to: of the client and as it did, where a PROXY header has told; else the socket's.
+  const Address& peer() const { return peer_; }
+  const Address& local();
   std::string_view peer_text();            // ip:port
   std::string_view peer_ip();
   std::string_view local_text();
-  // Where its client wanted to go, if that is not here: of one that was redirected, or that a transparent listener took. nullptr: it is
-  // here, or not known.
+  // Where its client wanted to go, if that is not here: of one that was redirected, that a transparent listener took, or that a PROXY
+  // header says was made to another address. nullptr: it is here, or not known.
   const Address* original_destination();
   std::string_view original_text();        // empty: as above
   std::uint64_t id() const { return id_; }
@@ -83,7 +88,7 @@ class Connection final : public IoHandler {
   Acceptor& acceptor_;
   const Listener* listener_;
   WorkerGeneration* home_;
-  const Address peer_;
+  Address peer_, local_;                   // local_: of no size until it is asked for
   std::string peer_text_, local_text_, original_text_;
   Address original_;
   bool original_asked_ = false;

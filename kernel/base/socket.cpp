@@ -169,15 +169,22 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-Io read_some(int fd, char* data, std::size_t size) {
+namespace {
+
+Io receive(int fd, char* data, std::size_t size, int flags) {
   for (;;) {
-    const ssize_t n = recv(fd, data, size, 0);
+    const ssize_t n = recv(fd, data, size, flags);
     if (n > 0) return {static_cast<std::size_t>(n), false, false, 0};
     if (n == 0) return {0, false, true, 0};
     if (errno == EAGAIN) return {0, true, false, 0};
     if (errno != EINTR) return {0, false, false, errno};
   }
 }
+
+}  // namespace
+
+Io read_some(int fd, char* data, std::size_t size) { return receive(fd, data, size, 0); }
+Io peek_some(int fd, char* data, std::size_t size) { return receive(fd, data, size, MSG_PEEK); }
 
 Io write_some(int fd, const iovec* parts, int count) {
   for (;;) {

@@ -75,6 +75,7 @@ struct Io {
   int failed = 0;
 };
 Io read_some(int fd, char* data, std::size_t size);
+Io peek_some(int fd, char* data, std::size_t size);  // leaves it there
 Io write_some(int fd, const iovec* parts, int count);
 
 }  // namespace cleat

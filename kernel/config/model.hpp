@@ -187,6 +187,9 @@ struct Listener {
   std::string name;
   std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
   bool transparent = false;          // takes connections to addresses that are not this host's (TPROXY); CAP_NET_ADMIN
+  // proxy_protocol: off | optional | required: connections begin with a header, version 1 or 2, that says whose they are. It must be there
+  // within timeouts.head. Whoever can connect can say what he likes: only where nobody but such proxies can.
+  enum class ProxyProtocol : std::uint8_t { kOff, kOptional, kRequired } proxy_protocol = ProxyProtocol::kOff;
   std::vector<std::string> chain;    // instance names, outermost first
   std::vector<Route> routes;         // routes: [...], or those of the table named by route_table
   std::string route_table;
@@ -215,6 +218,9 @@ struct Cluster {
   std::vector<Endpoint> endpoints;   // endpoints: [ip:port | {address, weight}]
   bool original_destination = false; // instead of endpoints: each connection's exchanges go where its client wanted to before it was
                                      // redirected here (nft, iptables: redirect), or where a transparent listener took it
+  // proxy_protocol: off | v1 | v2: what connections begin with, to say for which client each is made; it then serves no other, and is not
+  // kept for another exchange. A plugin's call: for nobody but the proxy.
+  enum class ProxyProtocol : std::uint8_t { kOff, kV1, kV2 } proxy_protocol = ProxyProtocol::kOff;
   Milliseconds connect_timeout{1'000};
   Milliseconds idle_timeout{60'000}; // pooled connection without an exchange
   std::uint32_t connections_max = 1'024;      // per worker

@@ -54,6 +54,8 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   for (const Endpoint& endpoint : cluster.endpoints) addresses.push_back({endpoint.node, endpoint.address});
   report_repeated(addresses, "an endpoint", reading);
 
+  using Header = Cluster::ProxyProtocol;
+  optional_word<Header>(node, "proxy_protocol", reading, {{"off", Header::kOff}, {"v1", Header::kV1}, {"v2", Header::kV2}}, cluster.proxy_protocol);
   optional(node, "connect_timeout", reading, cluster.connect_timeout);
   optional(node, "idle_timeout", reading, cluster.idle_timeout);
   optional_integer(node, "connections_max", reading, 1, kCountMax, cluster.connections_max);

@@ -95,6 +95,9 @@ Listener read_listener(const Node& node, Reading& reading) {
   read_own_name(node, reading, listener.name);
   if (const Node* address = required(node, "address", reading)) read_address(*address, reading, true, listener.address);
   optional(node, "transparent", reading, listener.transparent);
+  using Header = Listener::ProxyProtocol;
+  optional_word<Header>(node, "proxy_protocol", reading,
+                        {{"off", Header::kOff}, {"optional", Header::kOptional}, {"required", Header::kRequired}}, listener.proxy_protocol);
   if (const Node* part = child(node, "timeouts")) read_timeouts(*part, reading, listener.timeouts);
   if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
   if (const Node* part = child(node, "path")) read_path_policy(*part, reading, listener.path);

@@ -5,6 +5,7 @@
 
 #include "kernel/http1_body.hpp"
 #include "kernel/tls/session.hpp"
+#include "kernel/upstream/introduce.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat::upstream {
@@ -37,6 +38,8 @@ void Http1Client::serve(Requester& requester) {
   if (state_ != State::kConnecting) {
     state_ = State::kHead;
     deadline_.clear();
+  } else {
+    transport_.begin_with(introduction(pool_.cluster().config.proxy_protocol, requester.downstream_connection()));
   }
   pool_.cluster().count_in_flight(*endpoint_, worker_.index, 1);
 }

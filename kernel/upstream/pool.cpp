@@ -198,7 +198,8 @@ void Pool::release(Http1Client& client, bool reusable) {
   const config::Cluster& limits = cluster_->config;
   const bool worn = limits.requests_per_connection != 0 && client.served() >= limits.requests_per_connection;
   const bool removed = client.endpoint().removed.load(std::memory_order_relaxed);
-  if (!reusable || worn || removed || !client.clean() || worker_.draining || idle_count_ >= limits.idle_max) {
+  const bool personal = limits.proxy_protocol != config::Cluster::ProxyProtocol::kOff;  // its endpoint has been told whose it is
+  if (!reusable || worn || removed || personal || !client.clean() || worker_.draining || idle_count_ >= limits.idle_max) {
     client.close();
   } else {
     const auto timeout = static_cast<std::uint64_t>(limits.idle_timeout.count());

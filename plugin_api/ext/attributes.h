@@ -10,8 +10,8 @@ extern "C" {
 #define CLEAT_EXT_ATTRIBUTES "cleat.attributes/1"
 
 /* Text. C: of a connection too. */
-#define CLEAT_ATTR_SOURCE_ADDRESS UINT32_C(1)      /* C  ip:port of the downstream peer, [ip]:port for IPv6 */
-#define CLEAT_ATTR_DESTINATION_ADDRESS UINT32_C(2) /* C  ip:port the connection was accepted on */
+#define CLEAT_ATTR_SOURCE_ADDRESS UINT32_C(1)      /* C  ip:port of the downstream peer, [ip]:port for IPv6; a PROXY header's client */
+#define CLEAT_ATTR_DESTINATION_ADDRESS UINT32_C(2) /* C  ip:port the connection was accepted on; a PROXY header's */
 #define CLEAT_ATTR_LISTENER UINT32_C(3)            /* C  name */
 #define CLEAT_ATTR_PROTOCOL UINT32_C(4)            /*    "HTTP/1.0", "HTTP/1.1", "HTTP/2" as received */
 #define CLEAT_ATTR_ROUTE UINT32_C(5)               /*    name, or listener/position */
@@ -23,7 +23,7 @@ extern "C" {
 #define CLEAT_ATTR_REPLY_BY UINT32_C(11)           /*    instance that replied, or "kernel" */
 #define CLEAT_ATTR_ORIGINAL_TARGET UINT32_C(12)    /*    target as received */
 #define CLEAT_ATTR_ORIGINAL_HOST UINT32_C(13)      /*    authority as received */
-#define CLEAT_ATTR_ORIGINAL_DESTINATION UINT32_C(14) /* C  ip:port the client wanted before it was redirected to the listener, or taken by a transparent one */
+#define CLEAT_ATTR_ORIGINAL_DESTINATION UINT32_C(14) /* C  ip:port the client wanted before it was redirected, passed on (PROXY) or transparently taken */
 /* Of a connection with TLS, once its handshake is done: from on_tls on. What a certificate says is said where it was verified alone. */
 #define CLEAT_ATTR_TLS_VERSION UINT32_C(32)        /* C  "TLSv1.2", "TLSv1.3" */
 #define CLEAT_ATTR_TLS_CIPHER UINT32_C(33)         /* C  as the RFCs name it */

@@ -50,6 +50,7 @@ listeners:
   - name: inbound
     address: 0.0.0.0:15006
     protocol: http1
+    proxy_protocol: optional
     chain: [log, authn]
     timeouts: {head: 5s, idle: 1m, body: 10s, request: 0, suspend: 1s, tunnel_idle: 1h, drain: 6s}
     limits: {head_bytes: 16KiB, target_bytes: 4KiB, headers: 64, body_buffer: 2MiB, body_bytes: 1GiB, connections: 100,
@@ -74,7 +75,7 @@ listeners:
       - {match: {method: POST}, reply: {status: 403, body: no, headers: {content-type: text/plain}}}
       - {handler: log}
 clusters:
-  - {name: api, endpoints: [127.0.0.1:8080, {address: "[::1]:81", weight: 3}], protocol: http1, connect_timeout: 250ms,
+  - {name: api, endpoints: [127.0.0.1:8080, {address: "[::1]:81", weight: 3}], protocol: http1, proxy_protocol: v2, connect_timeout: 250ms,
      idle_timeout: 0, connections_max: 5, idle_max: 0, pending_max: 7, requests_per_connection: 9,
      balancer: {use: lb, config: {seed: 1}}}
   - name: other
@@ -98,6 +99,7 @@ clusters:
   const Listener& listener = model.listeners[0];
   CHECK(listener.address == "0.0.0.0:15006");
   CHECK(listener.chain == std::vector<std::string>{"log", "authn"});
+  CHECK(listener.proxy_protocol == Listener::ProxyProtocol::kOptional);
   CHECK(listener.timeouts.head == Milliseconds(5'000));
   CHECK(listener.timeouts.idle == Milliseconds(60'000));
   CHECK(listener.timeouts.body == Milliseconds(10'000));
