@@ -11,12 +11,17 @@ import time
 
 import pytest
 import wire
+from proxy import BUILD, cluster, listener
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 TYPE_AUTHORITY, TYPE_CHECKSUM, TYPE_NOTHING = 2, 3, 4
 HAPROXY = shutil.which("haproxy") or shutil.which("/usr/sbin/haproxy")
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 STREAM_MODULE = "/usr/lib/nginx/modules/ngx_stream_module.so"
+CLIENT, HERE = ("192.0.2.1", 12345), ("198.51.100.2", 443)
+CLIENT6, HERE6 = ("2001:db8::1", 12345), ("2001:db8::2", 443)
+FACTS = {"x-source": "%{source_address}", "x-destination": "%{destination_address}", "x-original": "%{original_destination}"}
+HEAD_MS = 400
 
 
 def v1(source, destination, v6=False):
@@ -147,3 +152,51 @@ events {{ worker_connections 64; }}
 """)
     with _serving([NGINX, "-e", f"{temp}/error.log", "-p", str(temp), "-c", f"{temp}/nginx.conf"], port, temp / "output") as address:
         yield address
+
+
+def text(address):
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+
+def config(origin):
+    """Listeners that read headers, whose replies say where the connection came from; `tcp` passes bytes on to the origin."""
+    said = [{"match": {"prefix": "/"}, "reply": {"status": 200, "body": "here"}}]
+    timeouts = {"head": f"{HEAD_MS}ms"}
+    listeners = [listener(said, name="required", chain=["facts"], proxy_protocol="required", timeouts=timeouts),
+                 listener(said, name="optional", chain=["facts"], proxy_protocol="optional", timeouts=timeouts),
+                 listener(said, name="hooks", chain=["log", "sees", "facts"], proxy_protocol="required"),
+                 listener(said, name="waits", chain=["waits", "facts"], proxy_protocol="required"),
+                 {"name": "tcp", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "proxy_protocol": "required", "timeouts": timeouts},
+                 {"name": "tcp_optional", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "proxy_protocol": "optional"},
+                 listener([{"match": {"prefix": "/"}, "handler": "numbers"}], name="stats")]
+    plugins = [{"name": "facts", "use": "header_rewrite", "config": {"response": {"set": FACTS}}}, {"name": "numbers", "use": "prometheus"},
+               {"name": "log", "use": "access_log", "config": {"path": "/dev/stderr", "line": "log %{source_address} %{destination_address}"}},
+               {"name": "sees", "use": "addresses", "config": {}}, {"name": "waits", "use": "addresses", "config": {"wait": True}}]
+    return {"workers": 1, "log_level": "debug", "plugin_path": [str(BUILD / "hostile_plugins")], "plugins": plugins, "listeners": listeners,
+            "clusters": [cluster(origin)]}
+
+
+def found(proxy, name, what):
+    with proxy.client("stats") as client:
+        lines = client.get("/").body.decode().splitlines()
+    (line,) = [line for line in lines if line.startswith("cleat_proxy_headers_total{") and f'listener="{name}"' in line and f'found="{what}"' in line]
+    return int(float(line.split()[-1]))
+
+
+def facts(response):
+    assert response.status == 200 and response.body == b"here"
+    return tuple(response.get(name) for name in FACTS)
+
+
+def own(client, proxy, name):
+    return text(client.socket.getsockname()), f"127.0.0.1:{proxy.ports[name]}", None
+
+
+def passed_on(origin, how, **others):
+    route = {"match": {"prefix": "/"}, "cluster": "origin", "allow_connect": True}
+    return {"workers": 1, "plugin_path": [str(BUILD / "hostile_plugins")],
+            "plugins": [{"name": "calls", "use": "calls", "config": {}}],
+            "listeners": [listener([route]), listener([route], name="behind", proxy_protocol="required"), listener([route], name="calls", chain=["calls"]),
+                          {"name": "tcp", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin"},
+                          {"name": "tcp_behind", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "proxy_protocol": "required"}],
+            "clusters": [cluster(origin, proxy_protocol=how, **others)]}

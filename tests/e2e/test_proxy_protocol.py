@@ -1,5 +1,5 @@
-"""The PROXY protocol, in and out: who a connection is said to be is what plugins, fields and logs see, and what endpoints are told. With
-haproxy, nginx and curl as the peers."""
+"""The PROXY protocol, in and out: who a connection is said to be is what plugins, fields and logs see, and what endpoints are told.
+Other programs as peers: test_proxy_protocol_peers.py."""
 # ctest: threads
 # ctest: timeout 240
 
@@ -9,59 +9,15 @@ import json
 import re
 import signal
 import socket
-import subprocess
 import time
 
 import passing
 import pytest
 from origin import reply
-from passing import extension, v1, v2
+from passing import CLIENT, CLIENT6, FACTS, HEAD_MS, HERE, HERE6, config, extension, facts, found, own, passed_on, text, v1, v2
 from processes import wait_until
-from proxy import BUILD, cluster, listener, run
+from proxy import cluster, listener, run
 from wire import Client
-
-CLIENT, HERE = ("192.0.2.1", 12345), ("198.51.100.2", 443)
-CLIENT6, HERE6 = ("2001:db8::1", 12345), ("2001:db8::2", 443)
-FACTS = {"x-source": "%{source_address}", "x-destination": "%{destination_address}", "x-original": "%{original_destination}"}
-HEAD_MS = 400
-
-
-def text(address):
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
-
-
-def config(origin):
-    """Listeners that read headers, whose replies say where the connection came from; `tcp` passes bytes on to the origin."""
-    said = [{"match": {"prefix": "/"}, "reply": {"status": 200, "body": "here"}}]
-    timeouts = {"head": f"{HEAD_MS}ms"}
-    listeners = [listener(said, name="required", chain=["facts"], proxy_protocol="required", timeouts=timeouts),
-                 listener(said, name="optional", chain=["facts"], proxy_protocol="optional", timeouts=timeouts),
-                 listener(said, name="hooks", chain=["log", "sees", "facts"], proxy_protocol="required"),
-                 listener(said, name="waits", chain=["waits", "facts"], proxy_protocol="required"),
-                 {"name": "tcp", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "proxy_protocol": "required", "timeouts": timeouts},
-                 {"name": "tcp_optional", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "proxy_protocol": "optional"},
-                 listener([{"match": {"prefix": "/"}, "handler": "numbers"}], name="stats")]
-    plugins = [{"name": "facts", "use": "header_rewrite", "config": {"response": {"set": FACTS}}}, {"name": "numbers", "use": "prometheus"},
-               {"name": "log", "use": "access_log", "config": {"path": "/dev/stderr", "line": "log %{source_address} %{destination_address}"}},
-               {"name": "sees", "use": "addresses", "config": {}}, {"name": "waits", "use": "addresses", "config": {"wait": True}}]
-    return {"workers": 1, "log_level": "debug", "plugin_path": [str(BUILD / "hostile_plugins")], "plugins": plugins, "listeners": listeners,
-            "clusters": [cluster(origin)]}
-
-
-def found(proxy, name, what):
-    with proxy.client("stats") as client:
-        lines = client.get("/").body.decode().splitlines()
-    (line,) = [line for line in lines if line.startswith("cleat_proxy_headers_total{") and f'listener="{name}"' in line and f'found="{what}"' in line]
-    return int(float(line.split()[-1]))
-
-
-def facts(response):
-    assert response.status == 200 and response.body == b"here"
-    return tuple(response.get(name) for name in FACTS)
-
-
-def own(client, proxy, name):
-    return text(client.socket.getsockname()), f"127.0.0.1:{proxy.ports[name]}", None
 
 
 # --- in ---
@@ -272,16 +228,6 @@ def test_a_reload_turns_it_on_for_connections_to_come(start, origin):
 
 # --- out ---
 
-def passed_on(origin, how, **others):
-    route = {"match": {"prefix": "/"}, "cluster": "origin", "allow_connect": True}
-    return {"workers": 1, "plugin_path": [str(BUILD / "hostile_plugins")],
-            "plugins": [{"name": "calls", "use": "calls", "config": {}}],
-            "listeners": [listener([route]), listener([route], name="behind", proxy_protocol="required"), listener([route], name="calls", chain=["calls"]),
-                          {"name": "tcp", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin"},
-                          {"name": "tcp_behind", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "proxy_protocol": "required"}],
-            "clusters": [cluster(origin, proxy_protocol=how, **others)]}
-
-
 def headed(origin):
     """The origin reads the header of each connection first. Returns where it keeps (kind, source, destination)."""
     seen = []
@@ -392,67 +338,6 @@ def test_the_clusters_bound_holds_where_no_connection_is_kept(start, origin, how
         with proxy.client("in") as client:
             assert client.get().status == 200
             assert client.get().status == 200
-
-
-# --- real peers ---
-
-@pytest.mark.parametrize("option", ["send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"])
-@pytest.mark.parametrize("mode", ["http", "tcp"])
-def test_behind_haproxy(proxy, tmp_path, option, mode):
-    server = f"backend out\n  mode {mode}\n  server cleat 127.0.0.1:{proxy.ports['required']} {option}"
-    with passing.haproxy(tmp_path, frontend=f"mode {mode}\n  unique-id-format %{{+X}}o%ci_%cp\n  default_backend out", backend=server) as address:
-        host, port = address.split(":")
-        for _ in range(2):
-            with Client(int(port)) as client:
-                assert facts(client.get()) == (text(client.socket.getsockname()), address, address)
-
-
-def test_what_haproxy_sends_for_itself_is_taken(proxy, tmp_path):
-    check = "option httpchk GET /alive\n  default-server inter 100ms rise 1"
-    server = f"backend out\n  {check}\n  server cleat 127.0.0.1:{proxy.ports['hooks']} send-proxy-v2 check check-send-proxy"
-    before, refused = found(proxy, "hooks", "v2"), found(proxy, "hooks", "refused")
-    with passing.haproxy(tmp_path, frontend="default_backend out", backend=server):
-        wait_until(lambda: found(proxy, "hooks", "v2") > before + 3, "haproxy's checks")
-    assert found(proxy, "hooks", "refused") == refused
-
-
-SAYS = 'http-request return status 200 content-type text/plain lf-string "%[src]:%[src_port] %[dst]:%[dst_port]"'
-
-
-def test_in_front_of_haproxy(start, tmp_path, how):
-    with passing.haproxy(tmp_path, bind="accept-proxy", frontend=SAYS) as address:
-        proxy = start(passed_on(address, how))
-        for name in ("in", "tcp", "in"):
-            with proxy.client(name) as client:
-                expected = f"{text(client.socket.getsockname())} 127.0.0.1:{proxy.ports[name]}"
-                for _ in range(2):
-                    assert client.get().body.decode() == expected
-        with proxy.client("tcp_behind") as client:
-            client.send(v2(CLIENT6, HERE6, v6=True))
-            assert client.get().body.decode() == f"{CLIENT6[0]}:{CLIENT6[1]} {HERE6[0]}:{HERE6[1]}"
-
-
-def test_behind_nginx(proxy, tmp_path):
-    server = f"listen 127.0.0.1:@PORT@; proxy_pass 127.0.0.1:{proxy.ports['required']}; proxy_protocol on;"
-    with passing.nginx(tmp_path, server, stream=True) as address:
-        with Client(int(address.split(":")[1])) as client:
-            assert facts(client.get()) == (text(client.socket.getsockname()), address, address)
-
-
-def test_in_front_of_nginx(start, tmp_path, how):
-    says = '"$proxy_protocol_addr:$proxy_protocol_port $proxy_protocol_server_addr:$proxy_protocol_server_port"'
-    with passing.nginx(tmp_path, f"listen 127.0.0.1:@PORT@ proxy_protocol; location / {{ return 200 {says}; }}") as address:
-        proxy = start(passed_on(address, how))
-        for name in ("in", "tcp"):
-            with proxy.client(name) as client:
-                assert client.get().body.decode() == f"{text(client.socket.getsockname())} 127.0.0.1:{proxy.ports[name]}"
-
-
-def test_curl_sends_one(proxy, curl):
-    done = subprocess.run([curl, "-sS", "-i", "--max-time", "20", "--haproxy-protocol", "--local-port", "40000-60000",
-                           f"http://127.0.0.1:{proxy.ports['required']}/"], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-    assert f"x-destination: 127.0.0.1:{proxy.ports['required']}" in done.stdout and "x-original" not in done.stdout
 
 
 # --- configuration ---
