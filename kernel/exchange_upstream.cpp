@@ -197,7 +197,7 @@ void Exchange::after_data() {
 
 void Exchange::settle() {
   flush_both();
-  if (response_done_) advance();
+  if (response_done_ && server != nullptr && server->all_sent()) advance();  // else downstream_writable does: asked again and again, advance would not end
 }
 
 void Exchange::flush_both() {

@@ -10,7 +10,7 @@ import time
 import zlib
 
 import pytest
-from proxy import SANITIZED, to_origin
+from proxy import SANITIZED, listener, to_origin
 
 TOTAL = 100 * 1000 * 1000
 PIECE = bytes(range(256)) * 256  # 64 KiB
@@ -211,3 +211,19 @@ def test_a_client_that_never_reads_does_not_stop_others(small_quarantine, start_
         deaf.peek_for(b"HTTP/1.1 200 ")
         with proxy.client() as other:
             assert [other.get("/x").body for _ in range(50)] == [b"ok"] * 50
+
+
+def test_the_last_piece_of_a_handlers_reply_may_wait_for_its_client(small_quarantine):
+    """Of bodies of all these sizes, some have just the last piece in part in the system and in part in the proxy."""
+    sizes = [size * 64 * 1024 for size in range(1, 80)]
+    play = {"name": "play", "use": "origin", "config": {"playground": True}}
+    proxy = small_quarantine({"workers": 1, "plugins": [play], "listeners": [listener([{"match": {"prefix": "/"}, "handler": "play"}])]})
+    clients = [proxy.client(receive_buffer=4096) for _ in sizes]
+    for client, size in zip(clients, sizes):
+        client.send(f"GET /bytes/{size} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())
+    time.sleep(0.5)
+    with proxy.client() as other:
+        assert len(other.get("/bytes/100").body) == 100
+    for client, size in zip(clients, sizes):
+        assert len(client.response().body) == size
+        client.close()
