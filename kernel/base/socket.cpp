@@ -14,6 +14,14 @@ namespace cleat {
 namespace {
 
 constexpr int kBacklog = 4096;
+// Of what waits in the system for a peer that does not take it, beyond what is on its way: the system would take megabytes of each, and a few
+// hundred slow readers use up the memory that it has for everybody's connections. Two reads of a worker.
+constexpr int kUnsentBytesMax = 128 * 1024;
+
+void bound_unsent(int fd) {
+  const int most = kUnsentBytesMax;
+  setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
 
 Error system_error(std::string_view what, int code) { return Error{std::string(what) + ": " + std::strerror(code)}; }
 
@@ -111,6 +119,7 @@ Result<Socket> bind_to(const Address& address, bool transparent) {
   setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
   if (address.storage.ss_family == AF_INET6) setsockopt(listening.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+  bound_unsent(listening.fd());  // accepted connections have it from here
   if (transparent) {
     if (std::string why = make_transparent(listening.fd(), address.storage.ss_family); !why.empty()) return Error{std::move(why)};
   }
@@ -141,6 +150,7 @@ Socket start_connect(const Address& address, int& error) {
     return connecting;
   }
   set_no_delay(connecting.fd());
+  bound_unsent(connecting.fd());
   if (connect(connecting.fd(), reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) error = errno;
   return connecting;
 }
