@@ -28,6 +28,7 @@ class ClientContext;
 
 namespace upstream {
 class Http1Client;
+class Http2Session;
 class Pool;
 }  // namespace upstream
 
@@ -42,6 +43,8 @@ struct Endpoint {
     std::atomic<std::uint32_t> in_flight{0};
     std::vector<upstream::Http1Client*> idle;  // of its pool, the latest last
     tls::Resumable tls_session;                // what its next connection may resume
+    std::vector<upstream::Http2Session*> with_room;  // of its pool, for another stream; the latest last
+    std::uint32_t streams_max = UINT32_MAX;    // of a session at once, as the endpoint said last
   };
   const std::unique_ptr<OnWorker[]> on_worker;
   const std::uint32_t workers;

@@ -47,6 +47,7 @@ class Exchange final : public Requester {
   static constexpr std::uint32_t kInformationalMax = 16;  // 1xx heads of one exchange
   static constexpr std::uint32_t kTimersMax = 16;
   static constexpr std::size_t kHandlerBytesMax = 64 * 1024;
+  static constexpr std::uint64_t kReplayBytesMax = 16 * 1024;  // of a request's body, kept for a stream that is refused
 
   Exchange(Worker& worker, std::uint32_t slot);
   Exchange(const Exchange&) = delete;
@@ -250,6 +251,7 @@ class Exchange final : public Requester {
   http::ResponseHead staged_response_;
   std::string_view staged_body_, staged_reason_;
   std::string_view local_body_;
+  std::uint64_t replay_max_ = 0;                        // most bytes of the body to keep in any case
   Buffer held_;                                         // the request body, kept for another attempt or gathered
   std::string_view handler_piece_;
   Deadline deadline_;

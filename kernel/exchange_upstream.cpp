@@ -52,6 +52,13 @@ Flow Exchange::start_attempt() {
   if (attempt_timeout_ms != 0) attempt_deadline_ms_ = worker.reactor.now_ms() + attempt_timeout_ms;
   attempt_timeout_ms = 0;
 
+  const bool multiplexed = cluster->config.protocol == config::Cluster::Protocol::kHttp2;
+  if (multiplexed && (request.is_connect() || offers_upgrade())) {
+    reply_locally(501, "bad_request", "the cluster speaks HTTP/2: neither CONNECT nor Upgrade is sent to it");
+    return Flow::kJump;
+  }
+  replay_max_ = multiplexed ? kReplayBytesMax : 0;
+
   leave_endpoints();
   endpoints = pool().enter_set(&server->connection());
   if (endpoints == nullptr) {
@@ -175,7 +182,7 @@ void Exchange::sink_request(std::string_view data, bool end) {
     handler_body(data, end);
     return;
   }
-  const std::uint64_t keep = stage == Stage::kGather ? UINT64_MAX : keep_max;
+  const std::uint64_t keep = stage == Stage::kGather ? UINT64_MAX : std::max(keep_max, replay_max_);
   if (keep != 0 && kept_) {
     if (held_.size() + data.size() <= keep) {
       held_.append(data);
@@ -253,10 +260,10 @@ void Exchange::response_head_complete() {
 
 void Exchange::attempt_failed(std::uint32_t how) {
   if (stage != Stage::kConnect && stage != Stage::kAwait) return;
-  // A kept-alive connection that the peer closed just as we used it. What may be repeated without harm is, once, on a new one
-  // (RFC 9112 9.3.1); plugins are not told, since for them nothing has happened.
+  // A kept-alive connection that the peer closed just as we used it, or a stream that the peer says it has not processed (RFC 9113 8.7).
+  // What may be repeated without harm is, once, on a new one (RFC 9112 9.3.1); plugins are not told, since for them nothing has happened.
   const bool stale = how == hooks::kEndReset && client != nullptr && client->reused() && !client->response_begun();
-  if (stale && !replayed_stale_ && (attempt_unsent() || (http::idempotent(request.method) && (!has_request_body() || kept_))) && !offers_upgrade()) {
+  if (stale && !replayed_stale_ && (attempt_unsent() || http::idempotent(request.method)) && (!has_request_body() || kept_) && !offers_upgrade()) {
     replayed_stale_ = force_fresh_ = replaying_ = true;
     drop_client();
     start_attempt();

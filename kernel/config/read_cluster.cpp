@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::int64_t kWeightMax = 65'535;  // as plugin_api/ext/balancer.h has it
 constexpr std::int64_t kCountMax = 1'000'000'000;
+constexpr std::int64_t kStreamsMax = 10'000;
 
 Endpoint read_endpoint(const Node& node, Reading& reading) {
   Endpoint endpoint;
@@ -62,7 +63,12 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   optional_integer(node, "idle_max", reading, 0, kCountMax, cluster.idle_max);
   optional_integer(node, "pending_max", reading, 0, kCountMax, cluster.pending_max);
   optional_integer(node, "requests_per_connection", reading, 0, kCountMax, cluster.requests_per_connection);
-  if (const Node* protocol = child(node, "protocol")) word_index(*protocol, {"http1"}, reading);
+  optional_word<Cluster::Protocol>(node, "protocol", reading, {{"http1", Cluster::Protocol::kHttp1}, {"http2", Cluster::Protocol::kHttp2}},
+                                   cluster.protocol);
+  optional_integer(node, "streams_max", reading, 1, kStreamsMax, cluster.streams_max);
+  if (const Node* streams = child(node, "streams_max"); streams != nullptr && cluster.protocol != Cluster::Protocol::kHttp2) {
+    reading.diagnostics.error(*streams, "has a meaning only where protocol is http2");
+  }
 
   if (const Node* part = child(node, "tls")) cluster.tls = read_client_tls(*part, reading);
   read_user(node, "balancer", reading, cluster.balancer, cluster.balancer_config);

@@ -1,4 +1,5 @@
-// What request and response heads have in common, as parsed by http/: lines into fields, fields into framing. Private to http/.
+// What request and response heads have in common, as parsed by http/: lines into fields, fields into framing. Private to http/
+// and to what reads the heads of other versions.
 // Errors carry the status a request gets; the response parser makes all of them 502.
 #pragma once
 

@@ -83,7 +83,8 @@ class ChunkedDecoder {
 };
 
 // Fields of a trailer section. Names that frame, route or authenticate (RFC 9110 6.5.1: Content-Length, Transfer-Encoding, Host,
-// ...) are dropped. The views live in the arena.
+// ...) are not allowed, and dropped. The views live in the arena.
+bool trailer_allowed(std::string_view name);
 ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Arena& arena, Fields& out);
 
 }  // namespace cleat::http

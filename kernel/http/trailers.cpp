@@ -2,16 +2,15 @@
 #include "kernel/http/parse.hpp"
 
 namespace cleat::http {
-namespace {
 
 // RFC 9110 6.5.1: what frames, routes, authenticates, modifies the request, controls the response or describes the content
 // would, merged into the head by a careless recipient, undo what was decided from the head.
-bool is_forbidden(std::string_view name) {
+bool trailer_allowed(std::string_view name) {
   switch (name_of(name)) {
     case Name::kOther:
     case Name::kXRequestId:
     case Name::kServer: break;
-    default: return true;
+    default: return false;
   }
   static constexpr std::string_view kForbidden[] = {
       "authorization", "www-authenticate", "authentication-info", "proxy-authentication-info", "cookie", "set-cookie",
@@ -19,12 +18,10 @@ bool is_forbidden(std::string_view name) {
       "if-unmodified-since", "if-range", "age", "expires", "location", "retry-after", "vary", "warning", "content-encoding",
       "content-type", "content-range", "content-location", "forwarded", "x-forwarded-host", "x-real-ip", "http2-settings"};
   for (const std::string_view forbidden : kForbidden) {
-    if (equal_names(name, forbidden)) return true;
+    if (equal_names(name, forbidden)) return false;
   }
-  return false;
+  return true;
 }
-
-}  // namespace
 
 ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Arena& arena, Fields& out) {
   out = Fields{};
@@ -41,7 +38,7 @@ ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Ar
     const std::string_view value = detail::trim(line.substr(colon + 1));
     if (!valid_name(name) || !valid_value(value)) return {400, "malformed trailer"};
     if (++seen > limits.fields_max) return {431, "too many trailers"};
-    if (is_forbidden(name)) continue;
+    if (!trailer_allowed(name)) continue;
     const std::string_view kept_name = arena.copy(name);
     const std::string_view kept_value = arena.copy(value);
     if (kept_name.data() == nullptr || kept_value.data() == nullptr ||

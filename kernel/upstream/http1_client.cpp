@@ -16,7 +16,7 @@ constexpr http::HeadLimits kResponseLimits{};  // of heads that endpoints send
 }  // namespace
 
 Http1Client::Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
-    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), server_name_(server_name),
+    : Pooled(std::move(endpoint), server_name), pool_(pool), worker_(pool.worker()),
       transport_(worker_, std::move(socket), Transport::Side::kUpstream), state_(State::kConnecting),
       deadline_(worker_.reactor.wheel(), &Http1Client::on_deadline, this) {
   const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());

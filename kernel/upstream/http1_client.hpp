@@ -12,6 +12,7 @@
 #include "kernel/http/parse.hpp"
 #include "kernel/transport.hpp"
 #include "kernel/upstream.hpp"
+#include "kernel/upstream/pooled.hpp"
 
 namespace cleat {
 class Worker;
@@ -22,11 +23,11 @@ namespace cleat::upstream {
 
 class Pool;
 
-class Http1Client final : public IoHandler, public Upstream {
+class Http1Client final : public IoHandler, public Upstream, public Pooled {
  public:
   // server_name: who is asked for, where the cluster has TLS.
   Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name);
-  ~Http1Client();
+  ~Http1Client() override;
 
   void on_io(std::uint32_t events) override;
 
@@ -45,19 +46,12 @@ class Http1Client final : public IoHandler, public Upstream {
 
   // --- for the pool ---
   void serve(Requester& requester);      // from now on
-  Endpoint& endpoint() const { return *endpoint_; }
   Requester* requester() const { return requester_; }
   std::uint64_t served() const { return served_; }
-  const std::string& server_name() const { return server_name_; }
   bool clean() const;                    // nothing unread, unsent or broken: may serve another
   bool ended_idle(std::uint32_t events); // while nothing was expected: an end, or bytes that nobody asked for
   void idle(std::uint64_t until_ms);
-  void close();                          // at once; the pool forgets and retires it
-
-  std::size_t pool_index = 0;            // in the pool's list of all clients
-  Http1Client* idle_before = nullptr;    // in its list of idle ones
-  Http1Client* idle_after = nullptr;
-  bool is_idle = false;
+  void close() override;
 
  private:
   enum class State : std::uint8_t { kConnecting, kIdle, kHead, kBody, kDone, kTunnel, kClosed };
@@ -73,8 +67,6 @@ class Http1Client final : public IoHandler, public Upstream {
 
   Pool& pool_;
   Worker& worker_;
-  const std::shared_ptr<Endpoint> endpoint_;
-  const std::string server_name_;
   Transport transport_;
   State state_;
   http::Body framing_ = http::Body::kNone;       // of the request

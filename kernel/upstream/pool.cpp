@@ -41,7 +41,8 @@ SetInUse* Pool::enter_original(Connection& downstream) {
   if (found == originals_.end()) {
     if (originals_.size() >= sweep_at_) {
       std::erase_if(originals_, [this](const auto& one) {
-        return one.second.users == 0 && idle_of(*one.second.set->members[0].endpoint).empty();
+        const Endpoint::OnWorker& here = one.second.set->members[0].endpoint->on_worker[worker_.index];
+        return one.second.users == 0 && here.idle.empty() && here.with_room.empty();
       });
       sweep_at_ = std::max(kOriginalsSweepMin, 2 * originals_.size());
     }
@@ -74,8 +75,8 @@ void Pool::take_set() {
     for (std::uint32_t i = 0; i < count; ++i) turns.push_back({1.0 / set.members[i].weight, i});
     turns_ = decltype(turns_)(std::greater<>(), std::move(turns));
   }
-  for (Http1Client* client = idle_first_; client != nullptr;) {
-    Http1Client* const after = client->idle_after;
+  for (Pooled* client = idle_first_; client != nullptr;) {
+    Pooled* const after = client->idle_after;
     if (client->endpoint().removed.load(std::memory_order_relaxed)) client->close();
     client = after;
   }
@@ -136,6 +137,7 @@ Http1Client* Pool::take_idle(const Endpoint& endpoint, std::string_view server_n
       continue;
     }
     if (client->server_name() != server_name) continue;
+    idle.erase(idle.begin() + static_cast<std::ptrdiff_t>(left - 1));
     remove_idle(*client);
     return client;
   }
@@ -157,7 +159,11 @@ void Pool::use_tls(Transport& transport, Endpoint& endpoint, std::string_view se
 }
 
 Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
-  if (Http1Client* const client = fresh ? nullptr : take_idle(*endpoint, server_name(requester)); client != nullptr) {
+  if (multiplexed()) {
+    if (Http2Session* session = session_with_room(*endpoint, server_name(requester), fresh)) {
+      return session->serve(requester) ? Acquired::kNow : Acquired::kLater;
+    }
+  } else if (Http1Client* const client = fresh ? nullptr : take_idle(*endpoint, server_name(requester)); client != nullptr) {
     client->serve(requester);
     return Acquired::kNow;
   }
@@ -183,10 +189,16 @@ bool Pool::connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoi
     return false;
   }
   metrics::add(cluster_->metrics.connections, 1);
-  auto client = std::make_unique<Http1Client>(*this, endpoint, std::move(socket), server_name(requester));
-  client->pool_index = clients_.size();
-  client->serve(requester);
-  clients_.push_back(std::move(client));
+  const auto serve = [&](auto client) {
+    client->pool_index = clients_.size();
+    client->serve(requester);
+    clients_.push_back(std::move(client));
+  };
+  if (multiplexed()) {
+    serve(std::make_unique<Http2Session>(*this, endpoint, std::move(socket), server_name(requester)));
+  } else {
+    serve(std::make_unique<Http1Client>(*this, endpoint, std::move(socket), server_name(requester)));
+  }
   return true;
 }
 
@@ -204,6 +216,7 @@ void Pool::release(Http1Client& client, bool reusable) {
   } else {
     const auto timeout = static_cast<std::uint64_t>(limits.idle_timeout.count());
     client.idle(timeout == 0 ? 0 : worker_.reactor.now_ms() + timeout);
+    idle_of(client.endpoint()).push_back(&client);
     add_idle(client);
   }
   if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
@@ -214,7 +227,7 @@ void Pool::serve_waiting_later(void* self, std::uint64_t) { static_cast<Pool*>(s
 void Pool::serve_waiting() {
   while (!waiting_.empty()) {
     const Waiting next = waiting_.front();
-    if (full() && idle_first_ == nullptr) return;
+    if (full() && idle_first_ == nullptr && next.endpoint->on_worker[worker_.index].with_room.empty()) return;
     waiting_.pop_front();
     switch (acquire(*next.requester, next.endpoint, false)) {
       case Acquired::kNow: next.requester->attempt_connected(); break;
@@ -233,22 +246,29 @@ void Pool::connect_failed(Http1Client& client, std::uint32_t how) {
   requester->attempt_failed(how);
 }
 
-void Pool::drop(Http1Client& client) {
-  if (client.is_idle) remove_idle(client);
+void Pool::drop(Pooled& client) {
+  if (client.is_idle) {
+    auto& idle = idle_of(client.endpoint());
+    if (!idle.empty() && idle.back() == &client) {
+      idle.pop_back();
+    } else {
+      std::erase(idle, &client);
+    }
+    remove_idle(client);
+  }
   const std::size_t i = client.pool_index;
-  std::unique_ptr<Http1Client> gone = std::move(clients_[i]);
+  std::unique_ptr<Pooled> gone = std::move(clients_[i]);
   if (i + 1 != clients_.size()) {
     clients_[i] = std::move(clients_.back());
     clients_[i]->pool_index = i;
   }
   clients_.pop_back();
   // The object may be in the middle of a callback: it goes when the turn ends.
-  worker_.reactor.retire([keep = std::shared_ptr<Http1Client>(std::move(gone))] {});
+  worker_.reactor.retire([keep = std::shared_ptr<Pooled>(std::move(gone))] {});
   if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
 }
 
-void Pool::add_idle(Http1Client& client) {
-  idle_of(client.endpoint()).push_back(&client);
+void Pool::add_idle(Pooled& client) {
   client.is_idle = true;
   client.idle_before = idle_last_;
   client.idle_after = nullptr;
@@ -257,13 +277,7 @@ void Pool::add_idle(Http1Client& client) {
   ++idle_count_;
 }
 
-void Pool::remove_idle(Http1Client& client) {
-  std::vector<Http1Client*>& idle = idle_of(client.endpoint());
-  if (idle.back() == &client) {
-    idle.pop_back();
-  } else {
-    std::erase(idle, &client);
-  }
+void Pool::remove_idle(Pooled& client) {
   client.is_idle = false;
   (client.idle_before == nullptr ? idle_first_ : client.idle_before->idle_after) = client.idle_after;
   (client.idle_after == nullptr ? idle_last_ : client.idle_after->idle_before) = client.idle_before;

@@ -1,5 +1,6 @@
 // Pool: one worker's connections to one cluster, as long as a generation of the worker has the cluster. Keeps idle ones by endpoint, last
-// in first out; bounds how many there are, how many idle, and how many requesters may wait for one. Chooses endpoints by weighted round robin.
+// in first out, and of HTTP/2 those that have room for another stream; bounds how many there are, how many idle, and how many requesters may
+// wait for one. Chooses endpoints by weighted round robin.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "kernel/cluster.hpp"
 #include "kernel/upstream/http1_client.hpp"
+#include "kernel/upstream/http2_session.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -53,12 +55,17 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Acquired acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh);
   void forget(Requester& requester);                // it waits no longer
   void release(Http1Client& client, bool reusable);    // through the client, by whom it served
-  void drop(Http1Client& client);                      // closed
+  void drop(Pooled& client);                           // closed
   void connect_failed(Http1Client& client, std::uint32_t how);  // tells the requester
   void close_idle();
 
   // TLS on a connection to that endpoint, where the cluster has it; `server_name` is who is asked for.
   void use_tls(Transport& transport, Endpoint& endpoint, std::string_view server_name) const;
+
+  // --- for sessions (pool_http2.cpp) ---
+  void note_room(Http2Session& session);            // it has room for a requester, or no longer
+  void session_unused(Http2Session& session);       // its last stream has ended
+  void wait_again(Requester& requester, const std::shared_ptr<Endpoint>& endpoint);  // its session has no room for it after all
 
   // Connections to endpoints that are not the pool's own, within the same bound.
   bool admit_other();
@@ -83,10 +90,13 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool full() const;
   std::string_view server_name(const Requester& requester) const;
   Http1Client* take_idle(const Endpoint& endpoint, std::string_view server_name);
+  // Whether connections to this cluster carry many requests at once: the one place that knows the protocol.
+  bool multiplexed() const { return cluster_->config.protocol == config::Cluster::Protocol::kHttp2; }
+  Http2Session* session_with_room(const Endpoint& endpoint, std::string_view server_name, bool fresh);
   bool connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoint);
   std::vector<Http1Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
-  void add_idle(Http1Client& client);
-  void remove_idle(Http1Client& client);
+  void add_idle(Pooled& client);
+  void remove_idle(Pooled& client);
   void serve_waiting();
   static void serve_waiting_later(void* self, std::uint64_t);
 
@@ -96,9 +106,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::list<SetInUse> sets_;                      // the last is the current one; earlier ones are in use still
   std::unordered_map<std::string, SetInUse> originals_;  // by address: sets of one
   std::size_t sweep_at_ = kOriginalsSweepMin;     // so many of them, and those nobody uses are let go
-  std::vector<std::unique_ptr<Http1Client>> clients_;
-  Http1Client* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
-  Http1Client* idle_last_ = nullptr;
+  std::vector<std::unique_ptr<Pooled>> clients_;
+  Pooled* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
+  Pooled* idle_last_ = nullptr;
   std::uint32_t idle_count_ = 0;
   std::uint32_t others_ = 0;
   std::deque<Waiting> waiting_;

@@ -1,0 +1,137 @@
+#include "kernel/upstream/http2_head.hpp"
+
+#include <charconv>
+
+#include "kernel/http/chars.hpp"
+#include "kernel/http/head.hpp"
+#include "kernel/http/parse.hpp"
+
+namespace cleat::upstream {
+namespace {
+
+using http::Name;
+
+nghttp2_nv field_of(std::string_view name, std::string_view value) {
+  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
+          name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+// RFC 9113 8.2.2: of one connection of HTTP/1.1; in a message they make it malformed.
+bool is_connection_specific(Name name) {
+  switch (name) {
+    case Name::kConnection:
+    case Name::kKeepAlive:
+    case Name::kProxyConnection:
+    case Name::kTransferEncoding:
+    case Name::kUpgrade:
+    case Name::kTe: return true;  // TE may be in a request, where it is said anew
+    default: return false;
+  }
+}
+
+const char* check(std::string_view name, std::string_view value) {
+  if (!http::valid_name(name)) return "malformed field name";
+  for (const char c : name) {
+    if (http::detail::lower(c) != c) return "uppercase field name";
+  }
+  return http::valid_value(value) ? nullptr : "malformed field value";
+}
+
+const char* add(std::string_view name, std::string_view value, Name known, Arena& arena, http::Fields& out) {
+  const std::string_view kept_name = arena.copy(name);
+  const std::string_view kept_value = arena.copy(value);
+  const bool fits = kept_name.data() != nullptr && kept_value.data() != nullptr && out.add(arena, {kept_name, kept_value, known, false});
+  return fits ? nullptr : "head exceeds its memory";
+}
+
+}  // namespace
+
+// What this hop frames, routes by or negotiates is said anew or not at all, whoever added it, as http::write_request_head does.
+void list_request_fields(const http::RequestHead& head, const http::RequestWrite& how, char (&length)[20], std::vector<nghttp2_nv>& to) {
+  to.clear();
+  to.push_back(field_of(":method", head.method));
+  to.push_back(field_of(":scheme", head.scheme));
+  if (!head.authority.empty()) to.push_back(field_of(":authority", head.authority));
+  to.push_back(field_of(":path", head.target));
+  for (const http::Field& field : head.fields) {
+    if (field.hop || is_connection_specific(field.known) || field.known == Name::kHost || field.known == Name::kExpect ||
+        field.known == Name::kContentLength) {
+      continue;
+    }
+    to.push_back(field_of(field.name, field.value));
+  }
+  if (how.expect_continue) to.push_back(field_of("expect", "100-continue"));
+  if (how.te_trailers) to.push_back(field_of("te", "trailers"));
+  if (how.framing.body == http::Body::kLength) {
+    const char* const end = std::to_chars(length, length + sizeof length, how.framing.content_length).ptr;
+    to.push_back(field_of("content-length", {length, static_cast<std::size_t>(end - length)}));
+  } else if (how.framing.body == http::Body::kNone && how.framing.write_zero_length) {
+    to.push_back(field_of("content-length", "0"));
+  }
+}
+
+void list_trailers(const http::Fields& trailers, std::vector<nghttp2_nv>& to) {
+  to.clear();
+  for (const http::Field& field : trailers) {
+    if (!field.hop && !is_connection_specific(field.known)) to.push_back(field_of(field.name, field.value));
+  }
+}
+
+void ResponseFields::begin(bool trailers) {
+  trailers_ = trailers;
+  regular_ = false;
+  bytes_ = 0;
+  fields_ = 0;
+}
+
+const char* ResponseFields::count(std::string_view name, std::string_view value) {
+  bytes_ += name.size() + value.size() + kOverheadBytes;
+  if (bytes_ > kListBytesMax) return "head too large";
+  return ++fields_ > kFieldsMax ? "too many fields" : nullptr;
+}
+
+const char* ResponseFields::head_field(std::string_view name, std::string_view value, Arena& arena, http::ResponseHead& out) {
+  if (const char* wrong = count(name, value)) return wrong;
+  if (!name.empty() && name.front() == ':') {
+    if (name != ":status") return "pseudo-header of no response";
+    if (regular_ || out.status != 0) return "misplaced :status";
+    std::uint16_t status = 0;
+    for (const char c : value) {
+      if (!http::detail::is_digit(c) || value.size() != 3) return "malformed status";
+      status = static_cast<std::uint16_t>(status * 10 + (c - '0'));
+    }
+    if (status < 100 || status > 599) return "malformed status";
+    out.status = status;
+    return status == 101 ? "101, which HTTP/2 does not have" : nullptr;  // RFC 9113 8.6
+  }
+  regular_ = true;
+  if (const char* wrong = check(name, value)) return wrong;
+  const Name known = http::name_of(name);
+  if (is_connection_specific(known)) return "connection-specific field";
+  return add(name, value, known, arena, out.fields);
+}
+
+const char* ResponseFields::trailer(std::string_view name, std::string_view value, Arena& arena, http::Fields& out) {
+  if (const char* wrong = count(name, value)) return wrong;
+  if (const char* wrong = check(name, value)) return wrong;  // a pseudo-header's name is none
+  const Name known = http::name_of(name);
+  if (is_connection_specific(known)) return "connection-specific field in trailers";
+  return http::trailer_allowed(name) ? add(name, value, known, arena, out) : nullptr;
+}
+
+const char* ResponseFields::end_head(std::string_view request_method, bool last, http::ResponseHead& out) const {
+  if (out.status == 0) return "no :status";
+  out.keep_alive = true;
+  if (out.status < 200) return last ? "informational response that ends the stream" : nullptr;
+  http::detail::BodyLength length;
+  if (const http::ParseError error = http::detail::read_body_length(out.fields, 1, length)) return error.reason;
+  out.body = http::Body::kNone;
+  if (request_method == "HEAD" || out.status == 304) return nullptr;
+  if (out.status == 204) return length.content_length == 0 ? nullptr : "204 with a content-length";
+  if (last) return length.content_length == 0 ? nullptr : "content-length without content";
+  out.body = length.body == http::Body::kNone ? http::Body::kChunked : length.body;  // or framed by the stream's end
+  out.content_length = length.content_length;
+  return nullptr;
+}
+
+}  // namespace cleat::upstream
