@@ -119,18 +119,22 @@ const char* ResponseFields::trailer(std::string_view name, std::string_view valu
   return http::trailer_allowed(name) ? add(name, value, known, arena, out) : nullptr;
 }
 
-const char* ResponseFields::end_head(std::string_view request_method, bool last, http::ResponseHead& out) const {
+const char* ResponseFields::end_head(std::string_view request_method, bool last, http::ResponseHead& out) {
   if (out.status == 0) return "no :status";
   out.keep_alive = true;
   if (out.status < 200) return last ? "informational response that ends the stream" : nullptr;
   http::detail::BodyLength length;
   if (const http::ParseError error = http::detail::read_body_length(out.fields, 1, length)) return error.reason;
   out.body = http::Body::kNone;
+  counted_ = true;
+  content_length_ = 0;
   if (request_method == "HEAD" || out.status == 304) return nullptr;
   if (out.status == 204) return length.content_length == 0 ? nullptr : "204 with a content-length";
   if (last) return length.content_length == 0 ? nullptr : "content-length without content";
-  out.body = length.body == http::Body::kNone ? http::Body::kChunked : length.body;  // or framed by the stream's end
-  out.content_length = length.content_length;
+  counted_ = length.body == http::Body::kLength;
+  content_length_ = out.content_length = length.content_length;
+  // Framed by the stream's end; so is what announces trailers, since HTTP/1.1 has none behind a length.
+  out.body = counted_ && out.fields.find(Name::kTrailer) == nullptr ? http::Body::kLength : http::Body::kChunked;
   return nullptr;
 }
 

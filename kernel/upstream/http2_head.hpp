@@ -30,12 +30,15 @@ class ResponseFields {
   const char* head_field(std::string_view name, std::string_view value, Arena& arena, http::ResponseHead& out);
   const char* trailer(std::string_view name, std::string_view value, Arena& arena, http::Fields& out);
   // The head is complete: its framing. `last`: nothing follows it.
-  const char* end_head(std::string_view request_method, bool last, http::ResponseHead& out) const;
+  const char* end_head(std::string_view request_method, bool last, http::ResponseHead& out);
+  bool counted() const { return counted_; }                // its content has a length that is known:
+  std::uint64_t content_length() const { return content_length_; }
   bool trailers() const { return trailers_; }
 
  private:
   const char* count(std::string_view name, std::string_view value);
-  bool trailers_ = false, regular_ = false;
+  bool trailers_ = false, regular_ = false, counted_ = false;
+  std::uint64_t content_length_ = 0;
   std::size_t bytes_ = 0;
   std::uint32_t fields_ = 0;
 };

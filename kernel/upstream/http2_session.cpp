@@ -136,6 +136,12 @@ void Http2Session::close() {
   pool_.drop(*this);
 }
 
+void Http2Session::end() {
+  leaving_ = true;
+  pool_.note_room(*this);
+  if (!receiving_) close();
+}
+
 // As far as the socket takes it now.
 void Http2Session::say_goodbye() {
   if (session_ == nullptr || receiving_ || transport_.broken() || nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR) != 0) return;

@@ -15,7 +15,7 @@ void Http2Stream::serve(Requester& requester, bool reused) {
   reused_ = reused;
   id_ = 0;
   refused_ = head_sent_ = has_body_ = end_given_ = end_sent_ = deferred_ = was_blocked_ = false;
-  begun_ = final_head_ = head_ready_ = head_told_ = ended_ = closed_ = reset_by_peer_ = delivering_ = counted_ = over_ = false;
+  begun_ = final_head_ = head_ready_ = head_told_ = ended_ = closed_ = reset_by_peer_ = delivering_ = over_ = false;
   failure_ = 0;
   reason_ = "";
   trailers_ = {};
@@ -137,8 +137,7 @@ void Http2Stream::fields_end(bool last) {
   if (const char* wrong = fields_.end_head(x.request.method, last, x.response)) return malformed(wrong);
   if (x.response.status < 200) return x.response_informational();
   final_head_ = head_ready_ = true;
-  counted_ = x.response.body != http::Body::kChunked;
-  body_left_ = x.response.body == http::Body::kLength ? x.response.content_length : 0;
+  body_left_ = fields_.content_length();
   ended_ = last;
   deliver();
 }
@@ -147,7 +146,7 @@ void Http2Stream::fields_end(bool last) {
 void Http2Stream::data(std::string_view data) {
   if (failure_ != 0) return;
   if (!final_head_) return malformed("content before a head");
-  if (counted_) {
+  if (fields_.counted()) {
     if (data.size() > body_left_) return malformed("more content than its content-length");
     body_left_ -= data.size();
   }
@@ -161,7 +160,8 @@ void Http2Stream::data(std::string_view data) {
 
 void Http2Stream::end() {
   if (failure_ != 0) return;
-  if (counted_ && body_left_ != 0) return malformed("less content than its content-length");
+  if (!final_head_) return malformed("an end before a head");
+  if (fields_.counted() && body_left_ != 0) return malformed("less content than its content-length");
   ended_ = true;
   deliver();
 }

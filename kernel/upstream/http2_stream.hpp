@@ -77,7 +77,6 @@ class Http2Stream final : public Upstream {
   bool over_ = false;                      // its end was told
   std::uint32_t failure_ = 0;              // CLEAT_END_*, to be told
   const char* reason_ = "";
-  bool counted_ = false;                   // the response has a content-length
   std::uint64_t body_left_ = 0;
   ResponseFields fields_;
   http::Fields trailers_;                  // of the request

@@ -39,10 +39,7 @@ void Pool::session_unused(Http2Session& session) {
   const config::Cluster& limits = cluster_->config;
   const bool removed = session.endpoint().removed.load(std::memory_order_relaxed);
   if (session.is_idle) return;
-  if (session.worn() || removed || worker_.draining || idle_count_ >= limits.idle_max) {
-    session.close();
-    return;
-  }
+  if (session.worn() || removed || worker_.draining || idle_count_ >= limits.idle_max) return session.end();
   const auto timeout = static_cast<std::uint64_t>(limits.idle_timeout.count());
   if (timeout != 0) session.idle(worker_.reactor.now_ms() + timeout);
   add_idle(session);

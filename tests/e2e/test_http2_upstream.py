@@ -1,0 +1,523 @@
+"""HTTP/2 towards endpoints: what is sent, what comes back, many requests on one connection, both bodies no faster than they are taken."""
+# ctest: threads
+
+import asyncio
+import re
+import socket
+import struct
+import subprocess
+import threading
+
+import h2.settings
+import pytest
+import wire
+from h2_origin import CANCEL, H2Origin, nghttpd
+from proxy import SANITIZED, cluster, listener, to_origin
+
+CONCURRENT, WINDOW = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS, h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
+POST = b"POST /in HTTP/1.1\r\nHost: a.example\r\n"
+WINDOW_BYTES = 256 * 1024  # Http2Session::kStreamWindowBytes
+
+
+def config(origin, **options):
+    return to_origin(origin, cluster_options={"protocol": "http2", **options})
+
+
+@pytest.fixture
+def h2_origin():
+    """h2_origin(handler, ...): an H2Origin for this test."""
+    running = []
+
+    def start_one(*args, **kwargs):
+        running.append(H2Origin(*args, **kwargs))
+        return running[-1]
+
+    yield start_one
+    for origin in running:
+        origin.settle()
+        origin.close()
+        assert not origin.failures, origin.failures
+
+
+def in_parallel(count, work):
+    """work(index) in so many threads; what they returned, in order."""
+    results = [None] * count
+
+    def run(index):
+        try:
+            results[index] = work(index)
+        except BaseException as error:
+            results[index] = error
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(4 * wire.DEADLINE_S)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+# --- requests ---
+
+
+def test_a_requests_head_is_said_in_http2s_words(start, h2_origin):
+    origin = h2_origin()
+    with start(config(origin)).client() as client:
+        response = client.get("/a/b?c=d", fields="X-Mixed-Case: Value\r\nCookie: a=1; b=2\r\nConnection: x-hop, keep-alive\r\nX-Hop: 1\r\n"
+                              "Keep-Alive: timeout=5\r\nTE: trailers\r\nUpgrade: h2c\r\n")
+    assert response.status == 200 and response.body == b"ok"
+    stream = origin.only_stream()
+    assert stream.fields[:4] == [(":method", "GET"), (":scheme", "http"), (":authority", "a.example"), (":path", "/a/b?c=d")]
+    assert stream.get("x-mixed-case") == "Value" and stream.get("cookie") == "a=1; b=2"
+    for gone in ("x-hop", "connection", "keep-alive", "upgrade", "host", "transfer-encoding"):
+        assert stream.get(gone) is None, gone
+    assert all(name == name.lower() for name, _ in stream.fields)
+    assert stream.ended and not stream.body
+
+
+def test_te_trailers_is_passed_on(start, h2_origin):
+    origin = h2_origin()
+    with start(config(origin)).client() as client:
+        client.get(fields="TE: trailers\r\nConnection: TE\r\n")
+    assert origin.only_stream().get("te") == "trailers"
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_arrives_whole(start, h2_origin, chunked):
+    body = bytes(range(256)) * 4096  # more than a window
+    origin = h2_origin()
+    with start(config(origin)).client() as client:
+        if chunked:
+            pieces = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 50_000]), body[i:i + 50_000]) for i in range(0, len(body), 50_000))
+            client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\nX-Sum: 7\r\nContent-Length: 5\r\n\r\n")
+        else:
+            client.send(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert client.response().status == 200
+    stream = origin.only_stream()
+    assert bytes(stream.body) == body and stream.ended
+    assert stream.get("content-length") == (None if chunked else str(len(body)))
+    assert stream.trailers == ([("x-sum", "7")] if chunked else None)
+
+
+def test_a_body_of_no_bytes_says_so(start, h2_origin):
+    origin = h2_origin()
+    with start(config(origin)).client() as client:
+        client.send(POST + b"Content-Length: 0\r\n\r\n")
+        assert client.response().status == 200
+        client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+        assert client.response().status == 200
+    origin.settle()
+    assert [s.get("content-length") for s in origin.streams] == ["0", None] and not any(s.body for s in origin.streams)
+
+
+# --- responses ---
+
+
+def test_a_response_with_trailers_keeps_them(start, h2_origin):
+    async def handler(stream):
+        stream.head(200, [("content-type", "text/plain"), ("set-cookie", "a=1"), ("set-cookie", "b=2")])
+        await stream.data(b"body", end=False)
+        stream.trail([("x-sum", "7"), ("set-cookie", "c=3")])
+
+    with start(config(h2_origin(handler))).client() as client:
+        response = client.get()
+    assert response.body == b"body" and response.trailers == [("x-sum", "7")] and response.all("set-cookie") == ["a=1", "b=2"]
+    assert response.chunks
+
+
+def test_a_unary_grpc_call_through_an_http1_client(start, h2_origin):
+    async def handler(stream):
+        await stream.whole()
+        stream.head(200, [("content-type", "application/grpc")])
+        await stream.data(bytes(stream.body), end=False)
+        stream.trail([("grpc-status", "0"), ("grpc-message", "fine")])
+
+    message = b"\0\0\0\0\5hello"
+    origin = h2_origin(handler)
+    with start(config(origin)).client() as client:
+        client.send(b"POST /svc/Method HTTP/1.1\r\nHost: a.example\r\nContent-Type: application/grpc\r\nTE: trailers\r\nConnection: TE\r\n"
+                    b"Content-Length: %d\r\n\r\n" % len(message) + message)
+        response = client.response()
+    assert response.body == message and response.trailers == [("grpc-status", "0"), ("grpc-message", "fine")]
+    assert origin.only_stream().get("te") == "trailers"
+
+
+def test_trailers_only(start, h2_origin):
+    async def handler(stream):
+        stream.head(200, [("content-type", "application/grpc"), ("grpc-status", "12")], end=True)
+
+    with start(config(h2_origin(handler))).client() as client:
+        response = client.get()
+    assert response.body == b"" and response.get("grpc-status") == "12"
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_statuses_without_content(start, h2_origin, status):
+    async def handler(stream):
+        stream.head(status, [("etag", '"x"')], end=True)
+
+    with start(config(h2_origin(handler))).client() as client:
+        for _ in range(2):
+            response = client.get()
+            assert response.status == status and response.get("etag") == '"x"' and not response.has("transfer-encoding")
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_head_has_the_length_and_no_content(start, h2_origin, ends):
+    async def handler(stream):
+        stream.head(200, [("content-length", "5")], end=ends)
+        if not ends:
+            await stream.data(b"")
+
+    with start(config(h2_origin(handler))).client() as client:
+        for _ in range(2):
+            client.send(b"HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+            assert client.response("HEAD").get("content-length") == "5"
+
+
+def test_informational_heads_come_before_the_final_one(start, h2_origin):
+    async def handler(stream):
+        for link in ("</a>", "</b>"):
+            stream.head(103, [("link", link)])
+        await stream.reply()
+
+    with start(config(h2_origin(handler))).client() as client:
+        response = client.get()
+    assert [(each.status, each.get("link")) for each in response.informational] == [(103, "</a>"), (103, "</b>")] and response.body == b"ok"
+
+
+def test_expect_continue_is_the_origins_to_answer(start, h2_origin):
+    async def handler(stream):
+        assert stream.get("expect") == "100-continue" and not stream.body
+        stream.head(100)
+        await stream.whole()
+        await stream.reply(bytes(stream.body))
+
+    with start(config(h2_origin(handler))).client() as client:
+        client.send(POST + b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+        client.peek_for(b" 100 ")
+        client.send(b"body")
+        assert client.response().body == b"body"
+
+
+def test_a_response_may_end_before_its_request(start, h2_origin):
+    """What is left of the body is not sent; the connection serves on."""
+
+    async def handler(stream):
+        if stream.method == "POST":
+            await stream.until(lambda: len(stream.body) >= 4)
+            await stream.reply(b"enough", 413)
+            await stream.until(lambda: stream.reset_code is not None)
+        else:
+            await stream.reply()
+
+    origin = h2_origin(handler)
+    proxy = start(config(origin))
+    with proxy.client() as client:
+        client.send(POST + b"Content-Length: 1000000\r\n\r\nbody")
+        response = client.response()
+        assert response.status == 413 and response.body == b"enough"
+    with proxy.client() as client:
+        assert client.get().status == 200
+    origin.settle()
+    assert len(origin.connections) == 1 and origin.streams[0].reset_code == 0
+
+
+# --- a connection's streams ---
+
+
+def test_many_requests_share_one_connection(start, h2_origin):
+    """All are there at once before the first is answered."""
+    here = []
+    go = {}
+
+    async def handler(stream):
+        here.append(stream)
+        go.setdefault("event", asyncio.Event())
+        if len(here) == 40:
+            go["event"].set()
+        await go["event"].wait()
+        await stream.reply(stream.path.encode())
+
+    origin = h2_origin(handler)
+    proxy = start(config(origin))
+
+    def ask(index):
+        with proxy.client() as client:
+            return client.get(f"/{index}").body
+
+    assert in_parallel(40, ask) == [f"/{i}".encode() for i in range(40)]
+    origin.settle()
+    assert len(origin.connections) == 1 and origin.connections[0].open_most == 40
+
+
+def test_the_peers_bound_of_streams_is_kept(start, h2_origin):
+    """Three allowed: other requests go to other connections, as many as the cluster may have, and wait for these."""
+
+    async def handler(stream):
+        await asyncio.sleep(0.02)
+        await stream.reply()
+
+    origin = h2_origin(handler, settings={CONCURRENT: 3})
+    proxy = start(config(origin, connections_max=2))
+
+    def ask(_):
+        with proxy.client() as client:
+            return [client.get().status for _ in range(3)]
+
+    assert in_parallel(20, ask) == [[200] * 3] * 20
+    origin.settle()
+    assert len(origin.connections) == 2 and max(c.open_most for c in origin.connections) == 3
+
+
+def test_one_stream_at_a_time(start, h2_origin):
+    origin = h2_origin(settings={CONCURRENT: 1})
+    proxy = start(config(origin, connections_max=1))
+
+    def ask(_):
+        with proxy.client() as client:
+            return [client.get().status for _ in range(5)]
+
+    assert in_parallel(10, ask) == [[200] * 5] * 10
+    origin.settle()
+    assert len(origin.connections) == 1 and origin.connections[0].open_most == 1
+
+
+def test_our_own_bound_of_streams(start, h2_origin):
+    async def handler(stream):
+        await asyncio.sleep(0.02)
+        await stream.reply()
+
+    origin = h2_origin(handler)
+    proxy = start(config(origin, streams_max=2, connections_max=1, pending_max=100))
+
+    def ask(_):
+        with proxy.client() as client:
+            return client.get().status
+
+    assert in_parallel(8, ask) == [200] * 8
+    origin.settle()
+    assert len(origin.connections) == 1 and origin.connections[0].open_most == 2
+
+
+def test_more_than_may_wait_are_answered_503(start, h2_origin):
+    origin = h2_origin()
+    event = origin.event()
+
+    async def handler(stream):
+        await event.wait()
+        await stream.reply()
+
+    origin.handler = handler
+    proxy = start(config(origin, streams_max=1, connections_max=1, pending_max=2))
+    clients = [proxy.client() for _ in range(6)]
+    clients[0].send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    origin.wait_for(lambda: origin.streams, "the first request")
+    for client in clients[1:]:
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    assert [client.response().status for client in clients[3:]] == [503] * 3
+    origin.set_event(event)
+    assert [client.response().status for client in clients[:3]] == [200] * 3
+    for client in clients:
+        client.close()
+
+
+def test_a_connection_ends_after_its_requests(start, h2_origin):
+    origin = h2_origin()
+    proxy = start(config(origin, requests_per_connection=3))
+    with proxy.client() as client:
+        assert [client.get().status for _ in range(7)] == [200] * 7
+    origin.settle()
+    assert [len(c.served) for c in origin.connections] == [3, 3, 1]
+    origin.wait_for(lambda: all(c.lost for c in origin.connections[:2]), "the worn ones to be closed")
+    assert [c.terminated for c in origin.connections[:2]] == [0, 0], "it says GOAWAY before it closes"
+
+
+def test_an_idle_connection_is_closed(start, h2_origin):
+    origin = h2_origin()
+    proxy = start(config(origin, idle_timeout="100ms"))
+    with proxy.client() as client:
+        assert client.get().status == 200
+        origin.wait_for(lambda: origin.connections[0].lost, "the idle connection to be closed")
+        assert client.get().status == 200
+    assert len(origin.connections) == 2
+
+
+def test_a_client_that_goes_away_resets_its_stream_alone(start, h2_origin):
+    origin = h2_origin()
+    event = origin.event()
+
+    async def handler(stream):
+        if stream.path == "/slow":
+            await stream.until(lambda: stream.reset_code is not None)
+        else:
+            await event.wait()
+            await stream.reply()
+
+    origin.handler = handler
+    proxy = start(config(origin))
+    with proxy.client() as stays, proxy.client() as goes:
+        stays.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        goes.send(b"GET /slow HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        origin.wait_for(lambda: len(origin.streams) == 2, "both requests")
+        goes.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it goes with a reset
+        goes.close()
+        slow = next(s for s in origin.streams if s.path == "/slow")
+        origin.wait_for(lambda: slow.reset_code is not None, "the reset")
+        assert slow.reset_code == CANCEL
+        origin.set_event(event)
+        assert stays.response().status == 200
+    assert len(origin.connections) == 1
+
+
+# --- bodies no faster than they are taken ---
+
+
+def test_a_slow_reader_bounds_what_the_origin_can_send_and_holds_up_nobody(start, h2_origin):
+    total = 64 * 1024 * 1024
+    sent = {}
+
+    async def handler(stream):
+        if stream.path != "/big":
+            return await stream.reply(b"x" * 300_000)
+        stream.head(200, [("content-length", str(total))])
+        sent["bytes"] = 0
+        piece = b"y" * 65536
+        while sent["bytes"] < total:
+            if not await stream.data(piece, end=sent["bytes"] + len(piece) >= total):
+                return
+            sent["bytes"] += len(piece)
+
+    origin = h2_origin(handler)
+    proxy = start(config(origin))
+    with proxy.client(receive_buffer=16 * 1024) as slow, proxy.client() as other:
+        slow.send(b"GET /big HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        origin.wait_for(lambda: sent.get("bytes"), "the first bytes")
+        before, rss = -1, proxy.rss_kib()
+        while before != sent["bytes"]:  # until nothing moves
+            before = sent["bytes"]
+            for _ in range(10):
+                assert other.get().body == b"x" * 300_000, "another stream of the same connection"
+        assert before < 16 * 1024 * 1024, "socket buffers and a window, not the whole"
+        assert proxy.rss_kib() - rss < 8 * 1024 or SANITIZED
+        assert len(origin.connections) == 1
+        response = slow.response()
+        assert len(response.body) == total
+
+
+def test_a_slow_origin_bounds_what_is_read_of_a_request(start, h2_origin):
+    total = 32 * 1024 * 1024
+    origin = h2_origin(eager=False)
+    event = origin.event()
+
+    async def handler(stream):
+        if stream.method == "GET":
+            return await stream.reply()
+        await event.wait()
+        while not stream.ended:
+            stream.connection.acknowledge(stream)
+            await stream.more()
+        await stream.reply(str(len(stream.body)).encode())
+
+    origin.handler = handler
+    proxy = start(config(origin))
+    pushed = {"bytes": 0}
+    with proxy.client() as client, proxy.client() as other:
+        def push():
+            client.send(POST + b"Content-Length: %d\r\n\r\n" % total)
+            piece = b"z" * 65536
+            while pushed["bytes"] < total and client.send(piece):
+                pushed["bytes"] += len(piece)
+
+        client.socket.settimeout(4 * wire.DEADLINE_S)
+        pusher = threading.Thread(target=push, daemon=True)
+        pusher.start()
+        origin.wait_for(lambda: origin.streams and len(origin.streams[0].body) == 65535, "a window's worth")
+        before, rss = -1, proxy.rss_kib()
+        while before != pushed["bytes"]:
+            before = pushed["bytes"]
+            for _ in range(20):
+                assert other.get().status == 200
+        assert before < 16 * 1024 * 1024 and len(origin.streams[0].body) == 65535
+        assert proxy.rss_kib() - rss < 8 * 1024 or SANITIZED
+        origin.set_event(event)
+        pusher.join(4 * wire.DEADLINE_S)
+        assert client.response().body == str(total).encode()
+
+
+def test_a_window_of_one_byte_at_a_time(start, h2_origin):
+    body = b"0123456789" * 20
+    origin = h2_origin(settings={WINDOW: 1}, eager=False)
+
+    async def handler(stream):
+        while not stream.ended:
+            stream.connection.acknowledge(stream)
+            await stream.more()
+        await stream.reply(bytes(stream.body))
+
+    origin.handler = handler
+    with start(config(origin)).client() as client:
+        client.send(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        assert client.response().body == body
+
+
+# --- what HTTP/2 does not carry ---
+
+
+def test_connect_and_upgrade_are_refused(start, h2_origin):
+    origin = h2_origin()
+    made = to_origin(origin, cluster_options={"protocol": "http2"}, route_options={"allow_upgrade": True})
+    with start(made).client() as client:
+        response = client.get(fields="Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+        assert response.status == 501 and b"HTTP/2" in response.body
+    assert not origin.streams
+
+
+def test_an_upgrade_that_is_not_allowed_is_an_ordinary_request(start, h2_origin):
+    made = to_origin(h2_origin(), cluster_options={"protocol": "http2"}, route_options={"allow_upgrade": False})
+    with start(made).client() as client:
+        assert client.get(fields="Connection: upgrade\r\nUpgrade: websocket\r\n").status == 200
+
+
+# --- peers that others wrote ---
+
+
+def test_nghttpd_serves_files_and_echoes_uploads(start, tmp_path, curl):
+    (tmp_path / "www").mkdir()
+    big = bytes(range(256)) * 20_000
+    (tmp_path / "www" / "big").write_bytes(big)
+    with nghttpd(tmp_path / "www") as address:
+        proxy = start({"workers": 1, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}])],
+                       "clusters": [cluster(address, protocol="http2")]})
+        url = f"http://127.0.0.1:{proxy.port}"
+        run = lambda *args: subprocess.run([curl, "-sS", "--max-time", "30", *args], capture_output=True, check=True).stdout  # noqa: E731
+        assert run(f"{url}/big") == big
+        assert run("--data-binary", f"@{tmp_path}/www/big", f"{url}/echo") == big
+        assert run("-H", "Transfer-Encoding: chunked", "--data-binary", f"@{tmp_path}/www/big", f"{url}/echo") == big
+        assert b" 404 " in run("-i", f"{url}/nothing").split(b"\r\n")[0]
+
+
+def test_nghttpd_sends_trailers(start, tmp_path):
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(b"content")
+    with nghttpd(tmp_path / "www", "--trailer", "x-check: 1") as address:
+        proxy = start({"workers": 1, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}])],
+                       "clusters": [cluster(address, protocol="http2")]})
+        with proxy.client() as client:
+            response = client.get("/file")
+    assert response.body == b"content" and ("x-check", "1") in response.trailers
+
+
+def test_load_without_a_failure(start, tmp_path, wrk):
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(b"c" * 10_000)
+    with nghttpd(tmp_path / "www") as address:
+        proxy = start({"workers": 2, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}])],
+                       "clusters": [cluster(address, protocol="http2")]})
+        done = subprocess.run([wrk, "-t", "2", "-c", "100", "-d", "3s", f"http://127.0.0.1:{proxy.port}/file"], capture_output=True, text=True,
+                              check=True).stdout
+        assert "Socket errors" not in done and "Non-2xx" not in done, done
+        assert int(re.search(r"(\d+) requests in", done)[1]) > 100
