@@ -9,6 +9,7 @@
 namespace cleat::upstream {
 namespace {
 
+constexpr std::int64_t kEarnedByContent = 2;        // servers that measure the path send a PING with each piece
 constexpr std::int64_t kEarnedBySending = 4;        // a frame of ours may be answered by so many that bring nothing
 
 std::string_view text_of(const std::uint8_t* data, std::size_t size) { return {reinterpret_cast<const char*>(data), size}; }
@@ -131,7 +132,7 @@ int Http2Callbacks::frame_invalid(nghttp2_session*, const nghttp2_frame*, int er
 int Http2Callbacks::data_chunk(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size, void* self) {
   nghttp2_session_consume_connection(session, size);
   if (Http2Stream* stream = stream_of(session, id)) {
-    of(self).earn(1);
+    of(self).earn(kEarnedByContent);
     stream->data(text_of(data, size));
   }
   return 0;

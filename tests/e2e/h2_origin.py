@@ -144,7 +144,8 @@ class Connection(asyncio.Protocol):
             return
         for event in events:
             self._take(event)
-        self.flush()
+        if not self.origin.greet:
+            self.flush()
 
     def _take(self, event):
         stream = self.streams.get(getattr(event, "stream_id", None))
