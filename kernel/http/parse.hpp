@@ -82,9 +82,11 @@ class ChunkedDecoder {
   std::string trailer_;  // the section so far; empty, and so without allocation, for the usual "0 CRLF CRLF"
 };
 
+// Names that frame, route, authenticate or describe, and are dropped from trailers.
+bool forbidden_trailer(std::string_view name);
+
 // Fields of a trailer section. Names that frame, route or authenticate (RFC 9110 6.5.1: Content-Length, Transfer-Encoding, Host,
-// ...) are not allowed, and dropped. The views live in the arena.
-bool trailer_allowed(std::string_view name);
+// ...) are dropped. The views live in the arena.
 ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Arena& arena, Fields& out);
 
 }  // namespace cleat::http

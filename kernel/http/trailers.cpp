@@ -5,12 +5,12 @@ namespace cleat::http {
 
 // RFC 9110 6.5.1: what frames, routes, authenticates, modifies the request, controls the response or describes the content
 // would, merged into the head by a careless recipient, undo what was decided from the head.
-bool trailer_allowed(std::string_view name) {
+bool forbidden_trailer(std::string_view name) {
   switch (name_of(name)) {
     case Name::kOther:
     case Name::kXRequestId:
     case Name::kServer: break;
-    default: return false;
+    default: return true;
   }
   static constexpr std::string_view kForbidden[] = {
       "authorization", "www-authenticate", "authentication-info", "proxy-authentication-info", "cookie", "set-cookie",
@@ -18,9 +18,9 @@ bool trailer_allowed(std::string_view name) {
       "if-unmodified-since", "if-range", "age", "expires", "location", "retry-after", "vary", "warning", "content-encoding",
       "content-type", "content-range", "content-location", "forwarded", "x-forwarded-host", "x-real-ip", "http2-settings"};
   for (const std::string_view forbidden : kForbidden) {
-    if (equal_names(name, forbidden)) return false;
+    if (equal_names(name, forbidden)) return true;
   }
-  return true;
+  return false;
 }
 
 ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Arena& arena, Fields& out) {
@@ -38,7 +38,7 @@ ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Ar
     const std::string_view value = detail::trim(line.substr(colon + 1));
     if (!valid_name(name) || !valid_value(value)) return {400, "malformed trailer"};
     if (++seen > limits.fields_max) return {431, "too many trailers"};
-    if (!trailer_allowed(name)) continue;
+    if (forbidden_trailer(name)) continue;
     const std::string_view kept_name = arena.copy(name);
     const std::string_view kept_value = arena.copy(value);
     if (kept_name.data() == nullptr || kept_value.data() == nullptr ||

@@ -116,7 +116,7 @@ const char* ResponseFields::trailer(std::string_view name, std::string_view valu
   if (const char* wrong = check(name, value)) return wrong;  // a pseudo-header's name is none
   const Name known = http::name_of(name);
   if (is_connection_specific(known)) return "connection-specific field in trailers";
-  return http::trailer_allowed(name) ? add(name, value, known, arena, out) : nullptr;
+  return http::forbidden_trailer(name) ? nullptr : add(name, value, known, arena, out);
 }
 
 const char* ResponseFields::end_head(std::string_view request_method, bool last, http::ResponseHead& out) {
