@@ -23,7 +23,9 @@ void make_cluster(Generation& generation, const config::Cluster& from, const tls
   const std::shared_ptr<hooks::Instance> source = from.discovery.empty() ? nullptr : generation.shared_instance(from.discovery);
   const auto old = before == nullptr ? nullptr : before->shared_cluster(from.name);
   std::shared_ptr<const tls::ClientContext> context;
-  if (from.tls && (context = tls::ClientContext::make(*from.tls, secrets, {}, diagnostics)) == nullptr) return;
+  std::vector<std::string> alpn;
+  if (from.protocol == config::Cluster::Protocol::kHttp2) alpn.emplace_back("h2");
+  if (from.tls && (context = tls::ClientContext::make(*from.tls, secrets, std::move(alpn), diagnostics)) == nullptr) return;
   const bool same = old != nullptr && old->is(from, balancer, context.get()) && (old->supply == nullptr || old->supply->source() == source);
   generation.clusters.push_back(same ? old : std::make_shared<Cluster>(from, balancer, generation.workers, diagnostics));
   const std::shared_ptr<Cluster>& cluster = generation.clusters.back();

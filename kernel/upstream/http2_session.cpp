@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/hooks/exchange_hooks.hpp"
+#include "kernel/tls/session.hpp"
 #include "kernel/upstream/http2_callbacks.hpp"
 #include "kernel/upstream/pool.hpp"
 
@@ -17,12 +18,13 @@ ssize_t provide(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t si
 
 }  // namespace
 
-Http2Session::Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket)
-    : Pooled(std::move(endpoint)), pool_(pool), worker_(pool.worker()), transport_(worker_, std::move(socket), Transport::Side::kUpstream),
+Http2Session::Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
+    : Pooled(std::move(endpoint), server_name), pool_(pool), worker_(pool.worker()), transport_(worker_, std::move(socket), Transport::Side::kUpstream),
       deadline_(worker_.reactor.wheel(), &Http2Session::on_deadline, this) {
   const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
   if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
-  transport_.set_blocked();
+  transport_.set_connecting();
+  pool_.use_tls(transport_, *endpoint_, server_name_);
   if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
 }
 
@@ -42,9 +44,7 @@ void Http2Session::on_deadline(void* self) {
 void Http2Session::on_io(std::uint32_t events) {
   if (!alive()) return;
   if (state_ == State::kConnecting) {
-    if ((events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) == 0) return;
-    if (socket_error(transport_.fd()) != 0) return fail_connect(hooks::kEndConnectFailed, "");
-    if ((events & EPOLLOUT) == 0) return;
+    if (!open(events)) return;
     start();
   } else if ((events & EPOLLOUT) != 0 && transport_.note_writable()) {
     write();
@@ -52,6 +52,21 @@ void Http2Session::on_io(std::uint32_t events) {
   if (!alive() || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == 0) return;
   transport_.note_readable(events);
   read();
+}
+
+bool Http2Session::open(std::uint32_t events) {
+  tls::Session* const tls = transport_.tls();
+  switch (transport_.open(events)) {
+    case Transport::Opened::kNotYet: return false;
+    case Transport::Opened::kYes:
+      if (tls == nullptr || tls->peer().alpn == "h2") return true;
+      fail_connect(hooks::kEndMalformed, "the upstream does not speak HTTP/2 over TLS");
+      return false;
+    case Transport::Opened::kFailed: break;
+  }
+  const bool told = tls != nullptr && !tls->failure().empty();
+  fail_connect(hooks::kEndConnectFailed, told ? "TLS: " + tls->failure() : std::string());
+  return false;
 }
 
 void Http2Session::start() {
@@ -95,7 +110,7 @@ void Http2Session::goaway_came() {
   pool_.note_room(*this);
 }
 
-void Http2Session::fail_connect(std::uint32_t how, const char* reason) {
+void Http2Session::fail_connect(std::uint32_t how, const std::string& reason) {
   metrics::add(pool_.cluster().metrics.connect_failures, 1);
   state_ = State::kLost;
   pool_.note_room(*this);
@@ -103,7 +118,7 @@ void Http2Session::fail_connect(std::uint32_t how, const char* reason) {
   for (const auto& stream : streams_) {
     if (!stream->serving()) continue;
     Requester& requester = *detach(*stream);
-    if (*reason != '\0') requester.reply_reason = reason;
+    if (!reason.empty()) requester.reply_reason = requester.arena.copy(reason);
     requester.attempt_failed(how);
   }
   close();

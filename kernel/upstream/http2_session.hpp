@@ -1,4 +1,4 @@
-// Http2Session: one HTTP/2 connection to an endpoint (RFC 9113), with prior knowledge, and the streams that requesters have on it.
+// Http2Session: one HTTP/2 connection to an endpoint (RFC 9113), agreed on by ALPN over TLS, else with prior knowledge, and its streams.
 // libnghttp2 keeps the protocol's state; this moves its bytes and tells the streams what they bring. It takes streams once the peer's
 // SETTINGS have come, no more than those allow, and none after a GOAWAY; then it ends when its streams have. Owned by its Pool; one worker.
 //
@@ -11,6 +11,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -37,7 +38,7 @@ class Http2Session final : public IoHandler, public Pooled {
   static constexpr std::int64_t kUselessFramesMax = 10'000;
   static constexpr std::int64_t kUselessFramesPerSecond = 1'000;
 
-  Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket);
+  Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name);
   ~Http2Session() override;
 
   void on_io(std::uint32_t events) override;
@@ -77,7 +78,8 @@ class Http2Session final : public IoHandler, public Pooled {
   };
   static constexpr std::size_t kUnsentBytesMax = 64 * 1024;  // of frames gathered: then they are written
   bool alive() const { return state_ < State::kLost; }
-  void start();                          // connected: our half of the preface
+  bool open(std::uint32_t events);       // as far as it goes now; true: it is open
+  void start();                          // our half of the preface
   void settings_came();
   void goaway_came();
   void ready();                          // so is the peer's
@@ -85,7 +87,7 @@ class Http2Session final : public IoHandler, public Pooled {
   void write();
   void tell_writable();
   void deliver_touched();
-  void fail_connect(std::uint32_t how, const char* reason);
+  void fail_connect(std::uint32_t how, const std::string& reason);
   void lose(std::uint32_t how, const char* reason);
   void free_stream(Http2Stream& stream);
   Requester* detach(Http2Stream& stream);

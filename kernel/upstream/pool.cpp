@@ -161,6 +161,7 @@ void Pool::use_tls(Transport& transport, Endpoint& endpoint, std::string_view se
 Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
   if (multiplexed()) {
     if (Http2Session* session = session_with_room(*endpoint, server_name(requester), fresh)) {
+      if (session->is_idle) remove_idle(*session);
       return session->serve(requester) ? Acquired::kNow : Acquired::kLater;
     }
   } else if (Http1Client* const client = fresh ? nullptr : take_idle(*endpoint, server_name(requester)); client != nullptr) {
@@ -227,7 +228,7 @@ void Pool::serve_waiting_later(void* self, std::uint64_t) { static_cast<Pool*>(s
 void Pool::serve_waiting() {
   while (!waiting_.empty()) {
     const Waiting next = waiting_.front();
-    if (full() && idle_first_ == nullptr && next.endpoint->on_worker[worker_.index].with_room.empty()) return;
+    if (full() && idle_first_ == nullptr && session_with_room(*next.endpoint, server_name(*next.requester), false) == nullptr) return;
     waiting_.pop_front();
     switch (acquire(*next.requester, next.endpoint, false)) {
       case Acquired::kNow: next.requester->attempt_connected(); break;

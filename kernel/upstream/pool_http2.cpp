@@ -8,14 +8,12 @@
 namespace cleat::upstream {
 
 // The latest that got room: the others' streams run out, and they can end. `fresh`: not one that has been idle, or refused a stream.
-Http2Session* Pool::session_with_room(const Endpoint& endpoint, bool fresh) {
+Http2Session* Pool::session_with_room(const Endpoint& endpoint, std::string_view server_name, bool fresh) const {
   constexpr std::uint32_t kEnds = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
   const std::vector<Http2Session*>& sessions = endpoint.on_worker[worker_.index].with_room;
   for (std::size_t i = sessions.size(); i-- > 0;) {
     Http2Session& session = *sessions[i];
-    if ((session.pending_events & kEnds) != 0 || (fresh && !session.proven())) continue;
-    if (session.is_idle) remove_idle(session);
-    return &session;
+    if ((session.pending_events & kEnds) == 0 && session.server_name() == server_name && (!fresh || session.proven())) return &session;
   }
   return nullptr;
 }
