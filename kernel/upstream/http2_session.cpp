@@ -20,7 +20,7 @@ ssize_t provide(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t si
 
 Http2Session::Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
     : Pooled(std::move(endpoint), server_name), pool_(pool), worker_(pool.worker()), transport_(worker_, std::move(socket), Transport::Side::kUpstream),
-      deadline_(worker_.reactor.wheel(), &Http2Session::on_deadline, this) {
+      deadline_(worker_.reactor.wheel(), &Http2Session::on_deadline, this), silence_(worker_.reactor.wheel(), &Http2Session::on_silence, this) {
   const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
   if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
   transport_.set_connecting();
@@ -188,7 +188,7 @@ void Http2Session::read() {
     if (io.blocked) break;
     ended = io.closed || io.failed != 0;
     if (ended) break;
-    spoke_ = true;
+    ++heard_;
     block_bytes_ += io.size;
     receiving_ = true;
     const ssize_t used = nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
@@ -198,6 +198,11 @@ void Http2Session::read() {
     if (allowance_ < 0) wrong_ = "the upstream sends too many frames that bring nothing";
     broken = used < 0 || block_bytes_ > kBlockBytesMax || allowance_ < 0;
   }
+  if (doubted_ && !ended) {
+    doubted_ = false;
+    silence_.clear();
+    pool_.note_room(*this);
+  }
   if (state_ == State::kGreeting && greeted_ && !broken) ready();
   deliver_touched();
   if (!alive()) return;
@@ -206,7 +211,7 @@ void Http2Session::read() {
     return lose(hooks::kEndMalformed, wrong_);
   }
   if (ended) {
-    const std::uint32_t before = spoke_ && !greeted_ ? hooks::kEndMalformed : hooks::kEndConnectFailed;
+    const std::uint32_t before = heard_ != 0 && !greeted_ ? hooks::kEndMalformed : hooks::kEndConnectFailed;
     return lose(state_ < State::kReady ? before : hooks::kEndReset, "the upstream closed the connection");
   }
   write();
@@ -296,6 +301,24 @@ void Http2Session::spend(std::int64_t frames) {
 
 void Http2Session::earn(std::int64_t frames) { allowance_ = std::min(allowance_ + frames, kUselessFramesMax); }
 
+// --- whether the peer is there ---
+
+// It may have gone without a word, and a connection that many use would fail all of them until the system notices.
+void Http2Session::doubt(std::uint64_t heard) {
+  const auto timeout = static_cast<std::uint64_t>(pool_.cluster().config.connect_timeout.count());
+  if (state_ != State::kReady || doubted_ || heard != heard_ || timeout == 0) return;
+  doubted_ = true;
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  silence_.set(worker_.reactor.now_ms() + timeout);
+  pool_.note_room(*this);
+  send_soon();
+}
+
+void Http2Session::on_silence(void* self) {
+  auto& session = *static_cast<Http2Session*>(self);
+  if (session.doubted_) session.lose(hooks::kEndReset, "the upstream does not answer");
+}
+
 // --- streams ---
 
 std::uint32_t Http2Session::streams_allowed() const {
@@ -307,7 +330,7 @@ bool Http2Session::worn() const {
   return !alive() || leaving_ || (most != 0 && served_ >= most) || (session_ != nullptr && nghttp2_session_check_request_allowed(session_) == 0);
 }
 
-bool Http2Session::has_room() const { return active_ < streams_allowed() && !worn(); }
+bool Http2Session::has_room() const { return active_ < streams_allowed() && !doubted_ && !worn(); }
 
 bool Http2Session::proven() const { return state_ < State::kReady || (!refused_ && !unused()); }
 

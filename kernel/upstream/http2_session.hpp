@@ -1,6 +1,7 @@
 // Http2Session: one HTTP/2 connection to an endpoint (RFC 9113), agreed on by ALPN over TLS, else with prior knowledge, and its streams.
 // libnghttp2 keeps the protocol's state; this moves its bytes and tells the streams what they bring. It takes streams once the peer's
-// SETTINGS have come, no more than those allow, and none after a GOAWAY; then it ends when its streams have. Owned by its Pool; one worker.
+// SETTINGS have come, no more than those allow, and none after a GOAWAY; then it ends when its streams have. A stream that gets no answer while
+// nothing at all comes has it ask by PING whether the peer is still there. Owned by its Pool; one worker.
 //
 // Bounds. Of responses that requesters do not take: kStreamWindowBytes a stream, so that times `streams_max` a connection; the window of
 // the connection is given back at once, or one slow reader would hold up the others. Of requests: Http2Stream::kOutBytesMax and one piece a
@@ -64,6 +65,8 @@ class Http2Session final : public IoHandler, public Pooled {
   void forget_stream(std::int32_t id);   // what comes for it is nobody's
   void consume(std::int32_t id, std::size_t size);
   void send_soon();                      // when the current event is over: what all streams have, in one piece
+  std::uint64_t heard() const { return heard_; }
+  void doubt(std::uint64_t heard);       // a stream got no answer, and then the peer had said so much: if nothing since, is it there?
   void deliver_soon(Http2Stream& stream);
   void writable_soon(Http2Stream& stream);
   void stream_left(Http2Stream& stream);
@@ -99,6 +102,7 @@ class Http2Session final : public IoHandler, public Pooled {
   static void write_later(void* self, std::uint64_t);
   static void deliver_later(void* self, std::uint64_t);
   static void on_deadline(void* self);
+  static void on_silence(void* self);
 
   Pool& pool_;
   Worker& worker_;
@@ -109,10 +113,11 @@ class Http2Session final : public IoHandler, public Pooled {
   std::vector<Http2Stream*> free_;
   std::uint32_t active_ = 0;             // streams that serve
   std::uint64_t served_ = 0;
-  bool spoke_ = false;                   // the peer has sent something
   bool greeted_ = false;                 // the peer's SETTINGS are here
   bool leaving_ = false;                 // a GOAWAY was received, or our stream numbers are used up
   bool refused_ = false;                 // some stream
+  bool doubted_ = false;                 // a PING was sent, and nothing has come since
+  std::uint64_t heard_ = 0;              // reads that brought something
   bool receiving_ = false, write_soon_ = false, deliver_soon_ = false;
   const char* wrong_ = "the upstream broke HTTP/2";
   std::uint64_t block_bytes_ = 0;        // read since a frame began that is no CONTINUATION
@@ -121,6 +126,7 @@ class Http2Session final : public IoHandler, public Pooled {
   std::vector<Touched> touched_, writable_;
   std::vector<nghttp2_nv> fields_;       // of what is being submitted
   Deadline deadline_;                    // connecting, until the peer's SETTINGS: the connect timeout; idle: the idle timeout
+  Deadline silence_;                     // doubted: the connect timeout
 };
 
 }  // namespace cleat::upstream

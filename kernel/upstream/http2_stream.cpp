@@ -41,6 +41,7 @@ void Http2Stream::release(bool) {
       session_.forget_stream(id_);
     } else {
       session_.reset_stream(id_, ended_ ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+      if (!ended_) session_.doubt(heard_before_);
     }
   }
   leave();
@@ -52,6 +53,7 @@ void Http2Stream::release(bool) {
 void Http2Stream::send_head(const http::RequestHead& head, const http::RequestWrite& how) {
   has_body_ = how.framing.body != http::Body::kNone;
   end_sent_ = !has_body_;
+  heard_before_ = session_.heard();
   id_ = session_.submit(*this, head, how, has_body_);
   if (id_ > 0) return;
   id_ = 0;

@@ -78,6 +78,7 @@ class Http2Stream final : public Upstream {
   std::uint32_t failure_ = 0;              // CLEAT_END_*, to be told
   const char* reason_ = "";
   std::uint64_t body_left_ = 0;
+  std::uint64_t heard_before_ = 0;         // of the session, when the request began
   ResponseFields fields_;
   http::Fields trailers_;                  // of the request
   Buffer out_, in_;

@@ -6,6 +6,7 @@
 #include "kernel/accept/connection.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/tls/session.hpp"
+#include "kernel/upstream/http2_session.hpp"
 
 namespace cleat::upstream {
 

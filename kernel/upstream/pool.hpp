@@ -14,7 +14,7 @@
 
 #include "kernel/cluster.hpp"
 #include "kernel/upstream/http1_client.hpp"
-#include "kernel/upstream/http2_session.hpp"
+#include "kernel/upstream/pooled.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -22,6 +22,8 @@ class Connection;
 }
 
 namespace cleat::upstream {
+
+class Http2Session;
 
 // A set of endpoints, and how many exchanges of this worker refer to it: the set's own count is shared by workers, and costs more.
 struct SetInUse {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kernel/upstream/http2_session.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat::upstream {

@@ -233,11 +233,11 @@ class Connection(asyncio.Protocol):
 
 class H2Origin:
     """handler(stream) is awaited for each request from its head on. `settings`: a dict of h2.settings.SettingCodes. `greet(connection)` in place of
-    the origin's preface. `deaf`: what the proxy sends may be anything. `eager`: windows are given back at once."""
+    the origin's preface. `deaf`: what the proxy sends may be anything. `eager`: windows are given back at once. `tls`: an ssl.SSLContext."""
 
-    def __init__(self, handler=None, settings=None, greet=None, deaf=False, eager=True):
+    def __init__(self, handler=None, settings=None, greet=None, deaf=False, eager=True, tls=None):
         self.connections, self.streams, self.failures, self.bytes_received = [], [], [], 0
-        self.settings, self.greet, self.deaf, self.eager = settings, greet, deaf, eager
+        self.settings, self.greet, self.deaf, self.eager, self.tls = settings, greet, deaf, eager, tls
         self.handler = handler or self._ok
         self.loop = asyncio.new_event_loop()
         listening = socket.socket()
@@ -256,7 +256,7 @@ class H2Origin:
 
     def _main(self, listening):
         asyncio.set_event_loop(self.loop)
-        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening))
+        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
         self.loop.run_forever()
         self.loop.close()
 

@@ -2,8 +2,11 @@
 # ctest: threads
 
 import asyncio
+import json
 import re
+import signal
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -11,8 +14,10 @@ import threading
 import h2.settings
 import pytest
 import wire
+from certificates import Authority
 from h2_origin import CANCEL, H2Origin, nghttpd
-from proxy import SANITIZED, cluster, listener, to_origin
+from processes import descriptors
+from proxy import BUILD, SANITIZED, cluster, listener, to_origin
 
 CONCURRENT, WINDOW = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS, h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
 POST = b"POST /in HTTP/1.1\r\nHost: a.example\r\n"
@@ -521,3 +526,161 @@ def test_load_without_a_failure(start, tmp_path, wrk):
                               check=True).stdout
         assert "Socket errors" not in done and "Non-2xx" not in done, done
         assert int(re.search(r"(\d+) requests in", done)[1]) > 100
+
+
+# --- TLS ---
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("ca"))
+
+
+def context_for(leaf, *protocols):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(leaf.certificate, leaf.key)
+    context.set_alpn_protocols(list(protocols))
+    return context
+
+
+def test_over_tls_it_is_agreed_on_by_alpn(start, h2_origin, authority):
+    origin = h2_origin(tls=context_for(authority.leaf("DNS:a.example", "DNS:b.example"), "h2", "http/1.1"))
+    proxy = start(config(origin, tls={"ca": str(authority.certificate)}))
+    body = bytes(range(256)) * 2000
+    with proxy.client() as client:
+        for _ in range(3):
+            client.send(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            assert client.response().status == 200
+        assert client.get(host="b.example").status == 200
+    origin.settle()
+    assert all(bytes(s.body) == body for s in origin.streams[:3])
+    assert [c.transport.get_extra_info("ssl_object").selected_alpn_protocol() for c in origin.connections] == ["h2", "h2"]
+    assert [len(c.served) for c in origin.connections] == [3, 1], "a connection serves the name it was verified for"
+
+
+def test_an_endpoint_whose_tls_knows_no_http2_is_told_apart(start, h2_origin, authority):
+    origin = h2_origin(tls=context_for(authority.leaf("DNS:a.example"), "http/1.1"), greet=lambda connection: None, deaf=True)
+    with start(config(origin, tls={"ca": str(authority.certificate)})).client() as client:
+        response = client.get()
+    assert response.status in (502, 503) and (b"HTTP/2" in response.body or b"TLS" in response.body), response.body
+
+
+def test_an_endpoint_that_cannot_be_verified_serves_nothing(start, h2_origin, authority):
+    origin = h2_origin(tls=context_for(authority.leaf("DNS:other.example"), "h2"))
+    with start(config(origin, tls={"ca": str(authority.certificate)})).client() as client:
+        response = client.get()
+    assert response.status == 503 and b"TLS" in response.body and not origin.streams
+
+
+def test_many_requests_share_a_tls_connection(start, h2_origin, authority):
+    origin = h2_origin(tls=context_for(authority.leaf("DNS:a.example"), "h2"))
+    proxy = start(config(origin, tls={"ca": str(authority.certificate)}))
+
+    def ask(_):
+        with proxy.client() as client:
+            return [client.get().status for _ in range(5)]
+
+    assert in_parallel(20, ask) == [[200] * 5] * 20
+    origin.settle()
+    assert len(origin.connections) == 1
+
+
+# --- its life among generations ---
+
+
+def test_a_drain_lets_streams_end(start, h2_origin):
+    origin = h2_origin()
+    event = origin.event()
+
+    async def handler(stream):
+        await event.wait()
+        await stream.reply(b"last")
+
+    origin.handler = handler
+    proxy = start(config(origin))
+    with proxy.client() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        origin.wait_for(lambda: origin.streams, "the request")
+        proxy.signal()
+        proxy.wait_for_line(" kernel draining")
+        origin.set_event(event)
+        assert client.response().body == b"last"
+    assert proxy.wait() == 0
+    origin.wait_for(lambda: origin.connections[0].lost, "the end")
+    assert origin.connections[0].terminated == 0
+
+
+def test_a_cluster_that_goes_closes_its_connections_once_they_are_unused(start, h2_origin):
+    origin, next_origin = h2_origin(), h2_origin()
+    event = origin.event()
+
+    async def handler(stream):
+        if stream.path == "/slow":
+            await event.wait()
+        await stream.reply(b"old")
+
+    origin.handler = handler
+    proxy = start(config(origin))
+    with proxy.client() as slow, proxy.client() as client:
+        slow.send(b"GET /slow HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        origin.wait_for(lambda: origin.streams, "the request")
+        proxy.file.write_text(json.dumps(config(next_origin)))
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_for_line(r"generation 2 is in force")
+        origin.wait_for(lambda: client.get().body == b"ok", "the next generation")
+        assert not origin.connections[0].lost
+        origin.set_event(event)
+        assert slow.response().body == b"old"
+        origin.wait_for(lambda: origin.connections[0].lost, "the old connection's end")
+
+
+def test_a_peer_that_has_gone_without_a_word_is_found_out(start, h2_origin):
+    """Requests time out; while nothing comes the connection gets no more of them, and ends when a PING is not answered."""
+    origin = h2_origin()
+    proxy = start(to_origin(origin, cluster_options={"protocol": "http2", "connect_timeout": "300ms"}, route_options={"timeout": "200ms"}))
+    with proxy.client() as client:
+        assert client.get().status == 200
+        before = descriptors(proxy.process.pid)
+        origin.loop.call_soon_threadsafe(origin.connections[0].transport.pause_reading)
+        origin.wait_for(lambda: not origin.connections[0].transport.is_reading(), "silence")
+        assert client.get().status == 504
+        assert client.get().status == 200, "on another connection"
+        assert len(origin.connections) == 2
+        origin.wait_for(lambda: descriptors(proxy.process.pid) == before, "its end")
+        assert client.get().status == 200 and len(origin.connections) == 2
+
+
+def test_a_slow_answer_is_not_a_dead_peer(start, h2_origin):
+    async def handler(stream):
+        if stream.path == "/slow":
+            await stream.until(lambda: stream.reset_code is not None)
+        else:
+            await stream.reply()
+
+    origin = h2_origin(handler)
+    proxy = start(to_origin(origin, cluster_options={"protocol": "http2", "connect_timeout": "300ms"}, route_options={"timeout": "200ms"}))
+    with proxy.client() as client:
+        assert [client.get("/slow").status for _ in range(3)] == [504] * 3
+        assert client.get().status == 200
+    origin.settle()
+    assert not any(c.lost for c in origin.connections)
+
+
+# --- plugins' own requests ---
+
+
+def test_a_plugins_calls_go_over_it(start, h2_origin):
+    async def handler(stream):
+        await stream.whole()
+        await stream.reply(b"hello " + bytes(stream.body), fields=[("x-origin", "yes")])
+
+    origin = h2_origin(handler)
+    proxy = start({"workers": 1, "plugin_path": [str(BUILD / "hostile_plugins")], "plugins": [{"name": "calls", "use": "calls"}],
+                   "listeners": [listener([{"match": {"prefix": "/"}, "reply": {"status": 404}}], chain=["calls"])],
+                   "clusters": [cluster(origin, protocol="http2")]})
+    with proxy.client() as client:
+        for _ in range(3):
+            answer = client.get(fields="x-call: origin POST /check\r\nx-call-body: question\r\n")
+            assert answer.body.strip() == b"done 200 yes hello question", answer
+    origin.settle()
+    assert len(origin.connections) == 1 and origin.streams[0].get(":authority") == origin.address
