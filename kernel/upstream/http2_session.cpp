@@ -234,6 +234,7 @@ void Http2Session::write() {
     }
   }
   transport_.flush();
+  if (!listed) pool_.note_room(*this);
   tell_writable();
   // A write that failed is told by the reading side, in a turn of its own.
   if (alive() && !transport_.broken() && nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) over();
@@ -330,7 +331,10 @@ bool Http2Session::worn() const {
   return !alive() || leaving_ || (most != 0 && served_ >= most) || (session_ != nullptr && nghttp2_session_check_request_allowed(session_) == 0);
 }
 
-bool Http2Session::has_room() const { return active_ < streams_allowed() && !doubted_ && !worn(); }
+bool Http2Session::has_room() const {
+  if (active_ >= streams_allowed() || doubted_ || worn()) return false;
+  return session_ == nullptr || nghttp2_session_get_outbound_queue_size(session_) < kQueuedMax + streams_allowed();
+}
 
 bool Http2Session::proven() const { return state_ < State::kReady || (!refused_ && !unused()); }
 

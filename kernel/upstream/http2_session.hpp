@@ -38,6 +38,7 @@ class Http2Session final : public IoHandler, public Pooled {
   // Frames that bring no response on: so many at once, and so many more each second, or with what we send.
   static constexpr std::int64_t kUselessFramesMax = 10'000;
   static constexpr std::int64_t kUselessFramesPerSecond = 1'000;
+  static constexpr std::size_t kQueuedMax = 1'000;             // frames that the peer does not take, more than its streams: then no more of them
 
   Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name);
   ~Http2Session() override;
