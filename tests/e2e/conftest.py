@@ -79,6 +79,23 @@ def start_origin():
         assert not origin.failures, f"a script of the origin failed: {origin.failures}"
 
 
+@pytest.fixture
+def h2_origin():
+    """h2_origin(handler, ...): an origin of HTTP/2 for this test, by hyper-h2."""
+    import h2_origin as h2_origins
+
+    running = []
+
+    def start_one(*args, **kwargs):
+        running.append(h2_origins.H2Origin(*args, **kwargs))
+        return running[-1]
+
+    yield start_one
+    for origin in running:
+        origin.close()
+        assert not origin.failures, f"a script of the origin, or what the proxy sent, failed: {origin.failures}"
+
+
 def tool(name):
     """The path of a program, or the test is skipped and says so."""
     found = shutil.which(name) or shutil.which(f"/usr/sbin/{name}")

@@ -308,6 +308,27 @@ class H2Origin:
         self._thread.join(wire.DEADLINE_S)
 
 
+def in_parallel(count, work):
+    """work(index) in so many threads; what they returned, in order."""
+    results = [None] * count
+
+    def run(index):
+        try:
+            results[index] = work(index)
+        except BaseException as error:
+            results[index] = error
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(4 * wire.DEADLINE_S)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
 @contextlib.contextmanager
 def nghttpd(folder, *options):
     """nghttp2's server, cleartext: serves the folder, echoes uploads. Yields its address."""

@@ -15,54 +15,16 @@ import h2.settings
 import pytest
 import wire
 from certificates import Authority
-from h2_origin import CANCEL, H2Origin, nghttpd
+from h2_origin import CANCEL, in_parallel, nghttpd
 from processes import descriptors
 from proxy import BUILD, SANITIZED, cluster, listener, to_origin
 
 CONCURRENT, WINDOW = h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS, h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
 POST = b"POST /in HTTP/1.1\r\nHost: a.example\r\n"
-WINDOW_BYTES = 256 * 1024  # Http2Session::kStreamWindowBytes
 
 
 def config(origin, **options):
     return to_origin(origin, cluster_options={"protocol": "http2", **options})
-
-
-@pytest.fixture
-def h2_origin():
-    """h2_origin(handler, ...): an H2Origin for this test."""
-    running = []
-
-    def start_one(*args, **kwargs):
-        running.append(H2Origin(*args, **kwargs))
-        return running[-1]
-
-    yield start_one
-    for origin in running:
-        origin.settle()
-        origin.close()
-        assert not origin.failures, origin.failures
-
-
-def in_parallel(count, work):
-    """work(index) in so many threads; what they returned, in order."""
-    results = [None] * count
-
-    def run(index):
-        try:
-            results[index] = work(index)
-        except BaseException as error:
-            results[index] = error
-
-    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(4 * wire.DEADLINE_S)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return results
 
 
 # --- requests ---

@@ -6,7 +6,7 @@ import asyncio
 import h2.settings
 import pytest
 from h2_origin import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, PROTOCOL_ERROR, PUSH_PROMISE,
-                       REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Origin, frame)
+                       REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, in_parallel)
 from origin import ClosedPort, DeafPort, reply
 from proxy import cluster, listener, to_origin
 
@@ -15,21 +15,6 @@ POST = b"POST /in HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nbody"
 
 def config(origin, **options):
     return to_origin(origin, cluster_options={"protocol": "http2", **options})
-
-
-@pytest.fixture
-def h2_origin():
-    """h2_origin(handler, ...): an H2Origin for this test."""
-    running = []
-
-    def start_one(*args, **kwargs):
-        running.append(H2Origin(*args, **kwargs))
-        return running[-1]
-
-    yield start_one
-    for origin in running:
-        origin.close()
-        assert not origin.failures, origin.failures
 
 
 def first_only(script):
@@ -508,3 +493,36 @@ def test_an_honest_peer_that_pings_with_every_piece_is_no_flood(start, h2_origin
 
     with start(config(h2_origin(handler, deaf=True))).client() as client:
         assert len(client.get().body) == 1_200_000
+
+
+# --- under load ---
+
+
+@pytest.mark.parametrize("request_bytes", [b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", POST])
+def test_goaways_under_load_fail_nothing(start, h2_origin, request_bytes):
+    """Each connection is told to go after some twenty requests, with later streams on their way, which then are refused."""
+    async def handler(stream):
+        here = stream.connection
+        if len(here.served) > 20:
+            if not hasattr(here, "last"):
+                here.last = stream.number
+                here.goaway(stream.number)
+            if stream.number > here.last:
+                return
+        await stream.whole()
+        await stream.reply(b"answer")
+
+    origin = h2_origin(handler)
+    proxy = start(config(origin))
+
+    def ask(_):
+        with proxy.client() as client:
+            statuses = []
+            for _ in range(40):
+                client.send(request_bytes)
+                statuses.append(client.response().status)
+            return statuses
+
+    results = in_parallel(16, ask)
+    assert results == [[200] * 40] * 16
+    assert len(origin.connections) > 5
