@@ -53,8 +53,8 @@ Flow Exchange::start_attempt() {
   attempt_timeout_ms = 0;
 
   const bool multiplexed = cluster->config.protocol == config::Cluster::Protocol::kHttp2;
-  if (multiplexed && (request.is_connect() || offers_upgrade())) {
-    reply_locally(501, "bad_request", "the cluster speaks HTTP/2: neither CONNECT nor Upgrade is sent to it");
+  if (multiplexed && (request.is_connect() || (offers_upgrade() && !http::equal_names(request.upgrade, "websocket")))) {
+    reply_locally(501, "bad_request", "the cluster speaks HTTP/2: neither CONNECT nor an Upgrade to other than websocket is sent to it");
     return Flow::kJump;
   }
   replay_max_ = multiplexed ? kReplayBytesMax : 0;

@@ -1,6 +1,9 @@
 #include "kernel/upstream/http2_head.hpp"
 
+#include <openssl/evp.h>
+
 #include <charconv>
+#include <cstring>
 
 #include "kernel/http/chars.hpp"
 #include "kernel/http/head.hpp"
@@ -10,6 +13,8 @@ namespace cleat::upstream {
 namespace {
 
 using http::Name;
+
+constexpr std::string_view kKey = "sec-websocket-key";
 
 nghttp2_nv field_of(std::string_view name, std::string_view value) {
   return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
@@ -49,7 +54,9 @@ const char* add(std::string_view name, std::string_view value, Name known, Arena
 // What this hop frames, routes by or negotiates is said anew or not at all, whoever added it, as http::write_request_head does.
 void list_request_fields(const http::RequestHead& head, const http::RequestWrite& how, char (&length)[20], std::vector<nghttp2_nv>& to) {
   to.clear();
-  to.push_back(field_of(":method", head.method));
+  const bool websocket = is_websocket(head, how);
+  to.push_back(field_of(":method", websocket ? "CONNECT" : head.method));
+  if (websocket) to.push_back(field_of(":protocol", "websocket"));
   to.push_back(field_of(":scheme", head.scheme));
   if (!head.authority.empty()) to.push_back(field_of(":authority", head.authority));
   to.push_back(field_of(":path", head.target));
@@ -58,16 +65,44 @@ void list_request_fields(const http::RequestHead& head, const http::RequestWrite
         field.known == Name::kContentLength) {
       continue;
     }
+    if (websocket && http::equal_names(field.name, kKey)) continue;
     to.push_back(field_of(field.name, field.value));
   }
   if (how.expect_continue) to.push_back(field_of("expect", "100-continue"));
   if (how.te_trailers) to.push_back(field_of("te", "trailers"));
+  if (websocket) return;
   if (how.framing.body == http::Body::kLength) {
     const char* const end = std::to_chars(length, length + sizeof length, how.framing.content_length).ptr;
     to.push_back(field_of("content-length", {length, static_cast<std::size_t>(end - length)}));
   } else if (how.framing.body == http::Body::kNone && how.framing.write_zero_length) {
     to.push_back(field_of("content-length", "0"));
   }
+}
+
+bool is_websocket(const http::RequestHead& head, const http::RequestWrite& how) {
+  return how.upgrade && http::equal_names(head.upgrade, "websocket");
+}
+
+bool make_switching(const http::RequestHead& request, Arena& arena, http::ResponseHead& out) {
+  constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  constexpr std::size_t kDigestBytes = 20;
+  constexpr std::size_t kAcceptBytes = 28;  // of it in base64
+  out.status = 101;
+  out.reason = {};
+  out.upgrade = "websocket";
+  out.body = http::Body::kNone;
+  const http::Field* const key = request.fields.find(kKey);
+  if (key == nullptr) return true;  // then it is the client that will not be content
+  const std::size_t size = key->value.size() + kGuid.size();
+  auto* const text = static_cast<char*>(arena.allocate(size, 1));
+  auto* const accept = static_cast<unsigned char*>(arena.allocate(kAcceptBytes + 1, 1));
+  if (text == nullptr || accept == nullptr) return false;
+  std::memcpy(text, key->value.data(), key->value.size());
+  std::memcpy(text + key->value.size(), kGuid.data(), kGuid.size());
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  if (EVP_Digest(text, size, digest, nullptr, EVP_sha1(), nullptr) != 1) return false;
+  EVP_EncodeBlock(accept, digest, kDigestBytes);
+  return out.fields.add(arena, {"sec-websocket-accept", {reinterpret_cast<const char*>(accept), kAcceptBytes}, Name::kOther, false});
 }
 
 void list_trailers(const http::Fields& trailers, std::vector<nghttp2_nv>& to) {

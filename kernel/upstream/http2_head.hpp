@@ -16,6 +16,10 @@ namespace cleat::upstream {
 
 // Views into the head: libnghttp2 copies them, and makes the names lowercase. `length` holds the digits of a Content-Length.
 void list_request_fields(const http::RequestHead& head, const http::RequestWrite& how, char (&length)[20], std::vector<nghttp2_nv>& to);
+// An Upgrade to websocket becomes an extended CONNECT (RFC 8441), the 2xx that accepts it the 101 that the requester waits for, with the field
+// that answers its key (RFC 6455 4.2.2). False: the arena is full.
+bool is_websocket(const http::RequestHead& head, const http::RequestWrite& how);
+bool make_switching(const http::RequestHead& request, Arena& arena, http::ResponseHead& out);
 void list_trailers(const http::Fields& trailers, std::vector<nghttp2_nv>& to);
 
 // One block of fields after another: informational heads, the final head, trailers.

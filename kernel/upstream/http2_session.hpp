@@ -59,6 +59,7 @@ class Http2Session final : public IoHandler, public Pooled {
   // --- for its streams ---
   Worker& worker() { return worker_; }
   bool receiving() const { return receiving_; }
+  bool takes_websockets() const { return session_ != nullptr && nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1; }
   std::int32_t submit(Http2Stream& stream, const http::RequestHead& head, const http::RequestWrite& how, bool body);  // its id; or an error
   bool submit_trailers(std::int32_t id, const http::Fields& trailers);  // false: there is nothing to send
   void resume(std::int32_t id);          // there is more of its body

@@ -15,7 +15,7 @@ void Http2Stream::serve(Requester& requester, bool reused) {
   reused_ = reused;
   id_ = 0;
   refused_ = head_sent_ = has_body_ = end_given_ = end_sent_ = deferred_ = was_blocked_ = false;
-  begun_ = final_head_ = head_ready_ = head_told_ = ended_ = closed_ = reset_by_peer_ = delivering_ = over_ = false;
+  begun_ = final_head_ = head_ready_ = head_told_ = ended_ = closed_ = reset_by_peer_ = delivering_ = over_ = websocket_ = tunnel_ = counted_ = false;
   failure_ = 0;
   reason_ = "";
   trailers_ = {};
@@ -51,9 +51,14 @@ void Http2Stream::release(bool) {
 // --- the request ---
 
 void Http2Stream::send_head(const http::RequestHead& head, const http::RequestWrite& how) {
-  has_body_ = how.framing.body != http::Body::kNone;
+  websocket_ = is_websocket(head, how);
+  has_body_ = websocket_ || how.framing.body != http::Body::kNone;
   end_sent_ = !has_body_;
   heard_before_ = session_.heard();
+  if (websocket_ && !session_.takes_websockets()) {
+    closed_ = true;
+    return fail(hooks::kEndMalformed, "the upstream takes no WebSocket over HTTP/2 (RFC 8441)");
+  }
   id_ = session_.submit(*this, head, how, has_body_);
   if (id_ > 0) return;
   id_ = 0;
@@ -69,7 +74,7 @@ void Http2Stream::send_data(std::string_view data) {
 }
 
 void Http2Stream::send_end(const http::Fields& trailers) {
-  if (!has_body_ || end_given_) return;
+  if (!has_body_ || end_given_ || (websocket_ && !head_told_)) return;  // a request to switch has no content; its tunnel has an end
   end_given_ = true;
   trailers_ = trailers;
 }
@@ -138,7 +143,10 @@ void Http2Stream::fields_end(bool last) {
   }
   if (const char* wrong = fields_.end_head(x.request.method, last, x.response)) return malformed(wrong);
   if (x.response.status < 200) return x.response_informational();
+  const bool switched = websocket_ && x.response.status / 100 == 2;
+  if (switched && !make_switching(x.request, x.arena, x.response)) return malformed("head exceeds its memory");
   final_head_ = head_ready_ = true;
+  counted_ = fields_.counted() && !switched;
   body_left_ = fields_.content_length();
   ended_ = last;
   deliver();
@@ -148,7 +156,7 @@ void Http2Stream::fields_end(bool last) {
 void Http2Stream::data(std::string_view data) {
   if (failure_ != 0) return;
   if (!final_head_) return malformed("content before a head");
-  if (fields_.counted()) {
+  if (counted_) {
     if (data.size() > body_left_) return malformed("more content than its content-length");
     body_left_ -= data.size();
   }
@@ -163,7 +171,7 @@ void Http2Stream::data(std::string_view data) {
 void Http2Stream::end() {
   if (failure_ != 0) return;
   if (!final_head_) return malformed("an end before a head");
-  if (fields_.counted() && body_left_ != 0) return malformed("less content than its content-length");
+  if (counted_ && body_left_ != 0) return malformed("less content than its content-length");
   ended_ = true;
   deliver();
 }
@@ -240,7 +248,7 @@ void Http2Stream::deliver() {
       session_.worker().give_buffer(std::move(piece));
     } else if (failure_ != 0) {
       over_ = true;
-      x.response_broken();
+      tunnel_ ? x.response_end() : x.response_broken();
     } else if (head_told_ && ended_) {
       over_ = true;
       x.response_end();

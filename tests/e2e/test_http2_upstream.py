@@ -434,12 +434,78 @@ def test_a_window_of_one_byte_at_a_time(start, h2_origin):
 # --- what HTTP/2 does not carry ---
 
 
-def test_connect_and_upgrade_are_refused(start, h2_origin):
+WEBSOCKET = ("Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+             "Sec-WebSocket-Protocol: chat\r\n")
+
+
+def open_websocket(client, fields=WEBSOCKET):
+    client.send(f"GET /chat HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n".encode())
+    return client.response(body=False)
+
+
+@pytest.mark.parametrize("who", ["client", "origin", "reset"])
+def test_a_websocket_is_an_extended_connect(start, h2_origin, who):
+    """RFC 8441: the origin sees CONNECT with a protocol, the client of HTTP/1.1 the 101 that answers its key. Ends are told to the other side."""
+    async def handler(stream):
+        stream.head(200, [("sec-websocket-protocol", "chat")])
+        seen = 0
+        while not stream.ended and stream.reset_code is None:
+            if len(stream.body) > seen:
+                piece = bytes(stream.body[seen:])
+                seen += len(piece)
+                await stream.data(piece.upper(), end=False)
+                if b"bye" in piece:
+                    return stream.reset(2) if who == "reset" else await stream.data(b"", end=True)
+            else:
+                await stream.more()
+        await stream.data(b"", end=True)
+
+    origin = h2_origin(handler, settings={h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
+    with start(config(origin)).client() as client:
+        response = open_websocket(client)
+        assert response.status == 101 and response.get("upgrade") == "websocket" and response.list("connection") == ["upgrade"]
+        assert response.get("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" and response.get("sec-websocket-protocol") == "chat"
+        for piece in (b"hello", b"x" * 100_000):
+            client.send(piece)
+            assert client.read(len(piece)) == piece.upper()
+        if who == "client":
+            client.half_close()
+        else:
+            client.send(b"bye")
+            assert client.read(3) == b"BYE"
+        client.expect_closed()
+    stream = origin.only_stream()
+    assert stream.fields[:2] == [(":method", "CONNECT"), (":protocol", "websocket")] and stream.path == "/chat"
+    assert stream.get("sec-websocket-version") == "13" and stream.get("sec-websocket-key") is None and stream.get("upgrade") is None
+
+
+def test_a_websocket_that_the_origin_refuses(start, h2_origin):
+    async def handler(stream):
+        await stream.reply(b"not here", 403)
+
+    origin = h2_origin(handler, settings={h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL: 1})
+    with start(config(origin)).client() as client:
+        response = client.get("/chat", fields=WEBSOCKET)
+        assert response.status == 403 and response.body == b"not here"
+
+
+def test_an_endpoint_without_extended_connect_gets_no_websocket(start, h2_origin):
     origin = h2_origin()
-    made = to_origin(origin, cluster_options={"protocol": "http2"}, route_options={"allow_upgrade": True})
-    with start(made).client() as client:
-        response = client.get(fields="Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+    with start(config(origin)).client() as client:
+        response = client.get("/chat", fields=WEBSOCKET)
+        assert response.status == 502 and b"RFC 8441" in response.body
+        assert client.get().status == 200
+    assert len(origin.streams) == 1
+
+
+def test_connect_and_other_upgrades_are_refused(start, h2_origin):
+    origin = h2_origin()
+    proxy = start(to_origin(origin, cluster_options={"protocol": "http2"}, route_options={"allow_connect": True}))
+    with proxy.client() as client:
+        response = client.get(fields="Connection: upgrade\r\nUpgrade: chat/2\r\n")
         assert response.status == 501 and b"HTTP/2" in response.body
+        client.send(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n")
+        assert client.response("CONNECT").status == 501
     assert not origin.streams
 
 
