@@ -33,10 +33,10 @@ const hooks::Instance* Exchange::start_life(Downstream& server_, const Listener&
   return hooks::any_quarantined() || missed != 0 ? hooks::leave_out_quarantined(*this, missed) : nullptr;
 }
 
-void Exchange::begin(Downstream& server_, const Listener& listener_, std::string_view received) {
+void Exchange::begin(Downstream& server_, const Listener& listener_, std::size_t head_bytes) {
   const hooks::Instance* const missing = start_life(server_, listener_);
   request_known = true;
-  request_head_bytes = received.size();
+  request_head_bytes = head_bytes;
   original_target = request.target;
   original_authority = request.authority;
   if (request.body == http::Body::kNone || (request.body == http::Body::kLength && request.content_length == 0)) {
@@ -144,6 +144,9 @@ Flow Exchange::step() {
         if (stage == Stage::kStream) pump_handler();
       }
       if (stage == Stage::kStream && response_done_ && server->all_sent()) finish();
+      return Flow::kWait;
+    case Stage::kTunnel:
+      if (response_done_ && server->all_sent()) finish();
       return Flow::kWait;
     default: return Flow::kWait;
   }
@@ -433,7 +436,7 @@ void Exchange::finish() {
 // Back to the state of a new object, under the next generation; called by the worker.
 void Exchange::reset_life() {
   leave_endpoints();
-  worker.leave(*home);
+  if (home != nullptr) worker.leave(*home);  // else its life never began
   ++generation;
   if (generation == 0) generation = 1;
   stage = Stage::kIdle;

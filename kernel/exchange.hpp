@@ -55,7 +55,7 @@ class Exchange final : public Requester {
   ~Exchange();
 
   // --- from downstream (Downstream) ---
-  void begin(Downstream& server, const Listener& listener, std::string_view received);  // head bytes are in the arena, head parsed
+  void begin(Downstream& server, const Listener& listener, std::size_t head_bytes);  // the head is in the arena, and parsed
   void begin_refused(Downstream& server, const Listener& listener, http::ParseError error);
   bool request_wanted() const;                                 // may more of the request body come
   void request_data(std::string_view data);

@@ -6,6 +6,7 @@
 
 #include "kernel/accept/acceptor.hpp"
 #include "kernel/accept/http1_server.hpp"
+#include "kernel/accept/http2_server.hpp"
 #include "kernel/accept/proxy_header.hpp"
 #include "kernel/accept/tcp_proxy.hpp"
 #include "kernel/base/log.hpp"
@@ -150,11 +151,7 @@ void Connection::handshake(std::uint32_t events) {
 }
 
 void Connection::begin_protocol() {
-  if (listener_->config->protocol == config::Listener::Protocol::kTcp) {
-    protocol_ = std::make_unique<TcpProxy>(*this);
-  } else {
-    protocol_ = std::make_unique<Http1Server>(*this);
-  }
+  protocol_ = first_protocol();
   protocol_->start();
   if (closed_) return;
   if (registered_) {
@@ -162,6 +159,19 @@ void Connection::begin_protocol() {
   } else if (!worker_.reactor.add(transport.fd(), *this)) {
     close();
   }
+}
+
+// Where a client may speak either, HTTP/1.1 is what it is until its first bytes are the preface of HTTP/2 (RFC 9113 3.3).
+std::unique_ptr<Protocol> Connection::first_protocol() {
+  if (listener_->config->protocol == config::Listener::Protocol::kTcp) return std::make_unique<TcpProxy>(*this);
+  if (!listener_->config->speaks_http1) return std::make_unique<Http2Server>(*this);
+  return std::make_unique<Http1Server>(*this);
+}
+
+void Connection::speak_http2(std::string_view received) {
+  worker_.reactor.retire([before = std::shared_ptr<Protocol>(std::move(protocol_))] {});
+  protocol_ = std::make_unique<Http2Server>(*this, received);
+  protocol_->start();
 }
 
 hooks::Hook Connection::opening_hook() const {

@@ -40,6 +40,8 @@ class Connection final : public IoHandler {
   void follow_generation();                // between two exchanges
   std::uint64_t count_request() { return ++requests_; }
   void set_addresses(const Address& source, const Address& destination);  // of the client it is passed on for; before `open`
+  // Another one, from its first bytes on, which have been read already. The caller is destroyed when the turn is over.
+  void speak_http2(std::string_view received);
 
   // --- for attributes, hooks, the worker ---
   Worker& worker() const { return worker_; }
@@ -80,6 +82,7 @@ class Connection final : public IoHandler {
   void begin_handshake();
   void handshake(std::uint32_t events);
   void begin_protocol();
+  std::unique_ptr<Protocol> first_protocol();
   void call_end_hooks();
   const Listener* listener_to_follow(std::uint64_t& ended_hooks) const;
   static void on_deadline(void* self);

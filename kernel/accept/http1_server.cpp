@@ -9,6 +9,8 @@
 namespace cleat {
 namespace {
 
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\n";  // as much of HTTP/2's as looks like a head (RFC 9113 3.4)
+
 std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
 
 }  // namespace
@@ -145,6 +147,11 @@ bool Http1Server::take_head(std::string_view data, bool owned) {
     return false;
   }
   scanned_ = 0;
+  if (scan.size == kPreface.size() && data.starts_with(kPreface) && connection_.requests() == 0 && listener().config->speaks_http2) {
+    state_ = State::kClosed;
+    connection_.speak_http2(data);
+    return true;
+  }
   if (head_start_us_ == 0) {  // the head was in the buffer already: a pipelined one
     head_start_us_ = worker_.reactor.now_us();
     head_start_unix_us_ = unix_us();
@@ -219,7 +226,7 @@ void Http1Server::begin_exchange(http::ParseError error, std::string_view head) 
   keep_ = x.request.keep_alive && connection_.missed_hooks() == 0 && !(most != 0 && requests >= most);
   if (most != 0 && requests >= most) metrics::add(listener().bite("requests_per_connection"), 1);
   if (transport_.tls() != nullptr) x.request.scheme = "https";
-  x.begin(*this, listener(), head);
+  x.begin(*this, listener(), head.size());
 }
 
 bool Http1Server::may_keep_alive() const { return keep_ && !eof_ && !transport_.broken() && connection_.may_go_on(); }

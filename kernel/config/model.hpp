@@ -126,6 +126,13 @@ struct Limits {                      // limits: {...}
   bool ignore_memory_max = false;             // serves on when the process is over memory_max: for a listener of operators
 };
 
+struct Http2 {                       // http2: {...}: of each connection that speaks it
+  std::uint32_t concurrent_streams = 100;
+  std::uint64_t stream_window = 64 * 1024;    // of a request's body that is received and not used yet; the connection's is that of all
+                                              // its streams together
+  std::uint32_t stream_resets = 500;          // within 10 s, by the client or for its errors: one more ends the connection
+};
+
 enum class SlashPolicy : std::uint8_t { kKeep, kDecode, kReject };  // %2F in paths
 
 struct PathPolicy {                  // path: {merge_slashes, escaped_slashes: keep|decode|reject}
@@ -184,6 +191,7 @@ struct ClientTls : TlsPolicy {       // tls: of a cluster
 struct Listener {
   enum class Protocol : std::uint8_t { kHttp1, kTcp } protocol = Protocol::kHttp1;  // kTcp: `cluster` or `clusters` of its own, kept as
                                                                                     // its one route; no HTTP, no exchanges
+  bool speaks_http1 = true, speaks_http2 = true;  // protocols: [http1, http2]; where it is both, the connection's first bytes say
   std::string name;
   std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
   bool transparent = false;          // takes connections to addresses that are not this host's (TPROXY); CAP_NET_ADMIN
@@ -195,6 +203,7 @@ struct Listener {
   std::string route_table;
   Timeouts timeouts;
   Limits limits;
+  Http2 http2;
   PathPolicy path;
   ForwardPolicy forward;
   std::optional<ServerTls> tls;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t kCountMax = 1'000'000'000;
 constexpr std::uint64_t kHeadBytesMin = 256;
+constexpr std::uint64_t kStreamWindowMin = 1024, kStreamWindowMax = 16 * 1024 * 1024;
 constexpr std::uint64_t kHeadBytesMax = 512 * 1024;  // a head must fit its exchange's arena with room for hooks
 
 void read_timeouts(const Node& node, Reading& reading, Timeouts& timeouts) {
@@ -37,6 +38,34 @@ void read_limits(const Node& node, Reading& reading, Limits& limits) {
   optional_integer(node, "connections", reading, 1, kCountMax, limits.connections);
   optional_integer(node, "requests_per_connection", reading, 0, kCountMax, limits.requests_per_connection);
   optional(node, "ignore_memory_max", reading, limits.ignore_memory_max);
+}
+
+void read_http2(const Node& node, Reading& reading, Http2& http2) {
+  if (!expect_map(node, reading)) return;
+  optional_integer(node, "concurrent_streams", reading, 1, 10'000, http2.concurrent_streams);
+  optional_integer(node, "stream_resets", reading, 1, kCountMax, http2.stream_resets);
+  std::uint64_t window = 0;
+  if (!optional_bytes(node, "stream_window", reading, kStreamWindowMin, window)) return;
+  if (window > kStreamWindowMax) {
+    reading.diagnostics.error(*node.get("stream_window"), "must be at most " + std::to_string(kStreamWindowMax) + " bytes");
+  } else {
+    http2.stream_window = window;
+  }
+}
+
+void read_protocols(const Node& node, Reading& reading, Listener& listener) {
+  const std::vector<const Node*> words = items(node, "protocols", reading);
+  const Node* list = child(node, "protocols");
+  if (list == nullptr) return;
+  if (words.empty() && list->type == Node::Type::kList) reading.diagnostics.error(*list, "must name at least one protocol");
+  listener.speaks_http1 = listener.speaks_http2 = false;
+  for (const Node* word : words) {
+    const int index = word_index(*word, {"http1", "http2"}, reading);
+    if (index < 0) continue;
+    bool& speaks = index == 0 ? listener.speaks_http1 : listener.speaks_http2;
+    if (speaks) reading.diagnostics.error(*word, "stands there twice");
+    speaks = true;
+  }
 }
 
 void read_path_policy(const Node& node, Reading& reading, PathPolicy& path) {
@@ -80,7 +109,7 @@ void check_route_plugins(const Listener& listener, Reading& reading) {
 }
 
 void refuse_http_keys(const Node& node, Reading& reading) {
-  for (const char* key : {"routes", "route_table", "path", "forward"}) {
+  for (const char* key : {"routes", "route_table", "path", "forward", "protocols", "http2"}) {
     const Node* value = child(node, key);
     if (value == nullptr) continue;
     value->ask_all();
@@ -100,6 +129,8 @@ Listener read_listener(const Node& node, Reading& reading) {
                         {{"off", Header::kOff}, {"optional", Header::kOptional}, {"required", Header::kRequired}}, listener.proxy_protocol);
   if (const Node* part = child(node, "timeouts")) read_timeouts(*part, reading, listener.timeouts);
   if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
+  if (const Node* part = child(node, "http2")) read_http2(*part, reading, listener.http2);
+  read_protocols(node, reading, listener);
   if (const Node* part = child(node, "path")) read_path_policy(*part, reading, listener.path);
   if (const Node* part = child(node, "forward")) read_forward(*part, reading, listener.forward);
   if (const Node* part = child(node, "tls")) listener.tls = read_server_tls(*part, reading);

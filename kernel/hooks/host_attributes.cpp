@@ -54,6 +54,7 @@ std::string_view exchange_text(const Exchange& x, std::uint32_t attribute) {
     case CLEAT_ATTR_LISTENER: return x.listener->config->name;
     case CLEAT_ATTR_PROTOCOL:
       if (!x.request_known && x.request.method.empty()) return {};
+      if (x.request.major == 2) return "HTTP/2";
       return x.request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
     case CLEAT_ATTR_ROUTE: return x.route == nullptr ? std::string_view{} : x.route->config->name;
     case CLEAT_ATTR_CLUSTER: return x.cluster == nullptr ? std::string_view{} : x.cluster->config.name;

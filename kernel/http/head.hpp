@@ -16,6 +16,9 @@ namespace cleat::http::detail {
 // proves line by line that they cover the head: what llhttp and we would cut differently is refused.
 ParseError tokenise(std::string_view head, bool request, const HeadLimits& limits, Arena& arena, Fields& fields);
 
+// Methods that llhttp knows, and only those: others are refused on every wire.
+bool known_method(std::string_view method);
+
 // What the Connection fields say (RFC 9110 7.6.1). Marks the fields they list as `hop`.
 struct Connection {
   bool close = false;

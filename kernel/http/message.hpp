@@ -63,8 +63,9 @@ struct RequestHead {
   std::string_view authority;  // from Host or an absolute-form target, validated; empty only for HTTP/1.0 without Host
   std::string_view scheme = "http";
   Fields fields;               // as received, Host included; those with `hop` are not forwarded
+  std::uint8_t major = 1;      // 2: HTTP/2; then `minor` is 1, for what holds in HTTP/1.1 holds there
   std::uint8_t minor = 1;      // HTTP/1.<minor>
-  Body body = Body::kNone;
+  Body body = Body::kNone;     // kChunked: of a length that is not known
   std::uint64_t content_length = 0;  // for kLength
   bool keep_alive = true;
   bool expect_continue = false;

@@ -39,6 +39,10 @@ HeadScan scan_response_head(std::string_view data, std::size_t scanned, const He
 // Fills the whole of `out`, framing included. On an error `out` holds what was understood so far, for the log.
 ParseError parse_request_head(std::string_view head, const HeadLimits& limits, Arena& arena, RequestHead& out);
 
+// Judges and completes a head that did not come as text: method, target and fields are in `out` as received, and the authority where
+// the wire has one besides Host. `body_follows`: without a Content-Length, its length is not known.
+ParseError complete_request_head(const HeadLimits& limits, Arena& arena, bool body_follows, RequestHead& out);
+
 // `request_method` decides the framing (HEAD, CONNECT). 1xx heads have Body::kNone. Status 502 in the error always.
 ParseError parse_response_head(std::string_view head, std::string_view request_method, const HeadLimits& limits, Arena& arena,
                                ResponseHead& out);

@@ -106,16 +106,16 @@ ParseError read_host(RequestHead& out, const Authority& target) {
   return {};
 }
 
-ParseError read_body(RequestHead& out) {
+ParseError read_body(RequestHead& out, bool body_follows) {
   detail::BodyLength length;
   if (const ParseError error = detail::read_body_length(out.fields, out.minor, length)) return error;
   // CONNECT has no content (RFC 9110 9.3.6) and neither may TRACE (9.3.8): bytes that one side takes for a body and the other
   // for a tunnel or a request.
   if (out.is_connect() || out.method == "TRACE") {
-    if (length.body == Body::kChunked || length.content_length != 0) return {400, "method without body has one"};
+    if (length.body == Body::kChunked || length.content_length != 0 || (body_follows && !out.is_connect())) return {400, "method without body has one"};
     return {};
   }
-  out.body = length.body;
+  out.body = length.body == Body::kNone && body_follows ? Body::kChunked : length.body;
   out.content_length = length.content_length;
   return {};
 }
@@ -130,13 +130,13 @@ ParseError read_expect(RequestHead& out) {
   return {};
 }
 
-ParseError read_fields(RequestHead& out, const Authority& authority) {
+ParseError read_fields(RequestHead& out, const Authority& authority, bool body_follows = false) {
   detail::Connection connection;
   if (const ParseError error = detail::read_connection(out.fields, connection)) return error;
   out.keep_alive = !connection.close && (out.minor >= 1 || connection.keep_alive);
   out.upgrade = detail::read_upgrade(out.fields, connection, out.minor);
   if (const ParseError error = read_host(out, authority)) return error;
-  if (const ParseError error = read_body(out)) return error;
+  if (const ParseError error = read_body(out, body_follows)) return error;
   for (const Field& field : out.fields) {
     if (field.known == Name::kTe && has_token(field.value, "trailers")) out.te_trailers = true;
   }
@@ -159,6 +159,17 @@ ParseError parse_request_head(std::string_view head, const HeadLimits& limits, A
     return error.status == 400 && framing ? framing : error;
   }
   return read_fields(out, authority);
+}
+
+ParseError complete_request_head(const HeadLimits& limits, Arena& arena, bool body_follows, RequestHead& out) {
+  if (!detail::known_method(out.method)) return {501, "unknown method"};
+  if (out.target.size() > limits.target_bytes_max) return {414, "target too long"};
+  if (out.target.empty()) return {400, "malformed target"};
+  if (out.fields.size() > limits.fields_max) return {431, "too many fields"};
+  Authority authority;
+  if (!out.authority.empty() && !detail::read_authority(out.authority, authority)) return {400, "malformed authority"};
+  if (const ParseError error = read_target(out, arena, authority)) return error;
+  return read_fields(out, authority, body_follows);
 }
 
 }  // namespace cleat::http

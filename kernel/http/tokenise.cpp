@@ -2,6 +2,9 @@
 // here trusts it: every field it reports is checked against the bytes around it.
 #include <llhttp.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "kernel/http/chars.hpp"
 #include "kernel/http/head.hpp"
 
@@ -112,6 +115,13 @@ ParseError explain(int code, const Fields& fields) {
 }
 
 }  // namespace
+
+bool known_method(std::string_view method) {
+#define CLEAT_METHOD_TEXT(number, name, text) #text,
+  static constexpr std::string_view kMethods[] = {HTTP_METHOD_MAP(CLEAT_METHOD_TEXT)};
+#undef CLEAT_METHOD_TEXT
+  return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
+}
 
 ParseError tokenise(std::string_view head, bool request, const HeadLimits& limits, Arena& arena, Fields& fields) {
   const std::size_t first_line = head.find("\r\n");

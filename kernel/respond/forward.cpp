@@ -16,7 +16,9 @@ namespace {
 using http::Name;
 
 // The version is that of the message received (RFC 9110 7.6.3).
-constexpr http::Field via(std::uint8_t minor) { return {"Via", minor == 0 ? "1.0 cleat" : "1.1 cleat", Name::kVia, false}; }
+constexpr http::Field via(std::uint8_t major, std::uint8_t minor) {
+  return {"Via", major == 2 ? "2 cleat" : minor == 0 ? "1.0 cleat" : "1.1 cleat", Name::kVia, false};
+}
 
 // One piece of arena memory for the joined parts; {} past the arena's bound.
 template <std::size_t N>
@@ -92,7 +94,7 @@ bool forward_fields(Exchange& x) {
     x.request_id = keep ? given->value : make_id(x);
     fits = set_field(x, "X-Request-Id", Name::kXRequestId, x.request_id) && fits;
   }
-  if (policy.via) fits = fields.add(x.arena, via(x.request.minor)) && fits;
+  if (policy.via) fits = fields.add(x.arena, via(x.request.major, x.request.minor)) && fits;
   return fits;
 }
 
@@ -150,7 +152,7 @@ void prepare_response(Exchange& x, bool local) {
   if (local && fields.find(Name::kDate) == nullptr && x.response.status >= 200) {
     fields.add(x.arena, {"Date", x.arena.copy(http_date()), Name::kDate, false});
   }
-  if (!local && x.listener->config->forward.via) fields.add(x.arena, via(x.response.minor));
+  if (!local && x.listener->config->forward.via) fields.add(x.arena, via(1, x.response.minor));
 }
 
 std::string_view error_body(Arena& arena, std::uint16_t status, std::string_view reason) {

@@ -1,0 +1,74 @@
+#include "kernel/http2/nv.hpp"
+
+#include <charconv>
+
+namespace cleat::http2 {
+namespace {
+
+using http::Name;
+
+constexpr std::size_t kOwn = 2;  // :status, content-length
+
+// Fields of a connection (RFC 9113 8.2.2), and those that the framing says anew.
+bool stays_behind(const http::Field& field) {
+  if (field.hop) return true;
+  switch (field.known) {
+    case Name::kConnection:
+    case Name::kContentLength:
+    case Name::kTransferEncoding:
+    case Name::kTe:
+    case Name::kUpgrade:
+    case Name::kKeepAlive:
+    case Name::kProxyConnection: return true;
+    default: return false;
+  }
+}
+
+void put(NameValues& to, std::string_view name, std::string_view value) {
+  // nghttp2 takes them as if it could change them, and does not.
+  const auto bytes = [](std::string_view text) { return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data())); };
+  to.data[to.size++] = {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+std::string_view number(Arena& arena, std::uint64_t value) {
+  char digits[20];
+  const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return arena.copy({digits, static_cast<std::size_t>(end - digits)});
+}
+
+NameValues allocate(Arena& arena, std::size_t size) {
+  return {static_cast<nghttp2_nv*>(arena.allocate(size * sizeof(nghttp2_nv), alignof(nghttp2_nv))), 0};
+}
+
+}  // namespace
+
+NameValues response_head(Arena& arena, const http::ResponseHead& head, const http::ResponseWrite& how) {
+  NameValues out = allocate(arena, head.fields.size() + kOwn);
+  const std::string_view status = number(arena, head.status);
+  if (out.data == nullptr || status.data() == nullptr) return {};
+  put(out, ":status", status);
+  const bool no_length = head.status < 200 || head.status == 204;  // RFC 9110 8.6: these must not have one
+  for (const http::Field& field : head.fields) {
+    if (field.known == Name::kContentLength && how.keep_content_length && !no_length) put(out, "content-length", field.value);
+    if (!stays_behind(field)) put(out, field.name, field.value);
+  }
+  const http::Framing& framing = how.framing;
+  if (no_length || (how.keep_content_length && framing.body == http::Body::kNone)) return out;
+  if (framing.body == http::Body::kLength || (framing.body == http::Body::kNone && framing.write_zero_length && head.status != 304)) {
+    const std::string_view length = number(arena, framing.body == http::Body::kLength ? framing.content_length : 0);
+    if (length.data() == nullptr) return {};
+    put(out, "content-length", length);
+  }
+  return out;
+}
+
+NameValues trailers(Arena& arena, const http::Fields& fields) {
+  NameValues out = allocate(arena, fields.size());
+  if (out.data == nullptr) return {};
+  for (const http::Field& field : fields) {
+    if (!stays_behind(field)) put(out, field.name, field.value);
+  }
+  return out;
+}
+
+}  // namespace cleat::http2
