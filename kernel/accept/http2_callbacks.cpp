@@ -29,7 +29,9 @@ struct Http2Callbacks {
         }
         if ((frame->flags & NGHTTP2_FLAG_END_STREAM) != 0) return kGoOn;
         break;
-      case NGHTTP2_HEADERS: self.frames_.useful_frame(); return kGoOn;
+      case NGHTTP2_HEADERS:
+        self.frames_.useful_frame();
+        return frame->stream_id < self.skipped_from_ || frame->stream_id > self.skipped_to_ ? kGoOn : self.out_of_order();
       default: break;
     }
     return self.frames_.useless_frame(self.worker_.reactor.now_ms()) ? kGoOn : self.flood("http2_frames");
@@ -146,7 +148,6 @@ nghttp2_option* make_options() {
   if (nghttp2_option_new(&options) != 0) return nullptr;
   nghttp2_option_set_no_auto_window_update(options, 1);
   nghttp2_option_set_no_http_messaging(options, 1);  // kernel/http2 is the judge
-  nghttp2_option_set_no_closed_streams(options, 1);
   return options;
 }
 
@@ -169,7 +170,6 @@ void Http2Server::submit_settings() {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config.concurrent_streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(config.stream_window)},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(listener().limits.head_bytes_max)},
-      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
   };
   nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, entries, std::size(entries));
   // Of all streams together: one that is held back holds back no other.
@@ -182,7 +182,18 @@ int Http2Server::flood(const char* limit) {
   return kEnd;
 }
 
+// A stream that was skipped when a later one was opened is closed (RFC 9113 5.1.1). nghttp2 takes it for one that it has forgotten.
+int Http2Server::out_of_order() {
+  nghttp2_session_terminate_session(session_.get(), NGHTTP2_PROTOCOL_ERROR);
+  return kEnd;
+}
+
 int Http2Server::open_stream(std::int32_t id) {
+  if (id > latest_ + 2) {
+    skipped_from_ = latest_ + 2;
+    skipped_to_ = id - 2;
+  }
+  latest_ = id;
   Exchange* const exchange = worker_.new_exchange();
   if (exchange == nullptr) {
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
@@ -197,8 +208,6 @@ int Http2Server::open_stream(std::int32_t id) {
   ++in_use_;
   stream.open(id, *exchange);
   nghttp2_session_set_stream_user_data(session_.get(), id, &stream);
-  const nghttp2_extpri equal{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};  // streams take turns, whatever the client would like
-  nghttp2_session_change_extpri_stream_priority(session_.get(), id, &equal, 1);
   request_.begin(exchange->arena, exchange->request, listener().limits);
   exchange->start_us = worker_.reactor.now_us();
   exchange->start_unix_us = unix_us();

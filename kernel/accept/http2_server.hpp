@@ -76,6 +76,7 @@ class Http2Server final : public Protocol {
   int trailers_complete(Http2Stream& stream, bool end_stream);
   void refuse(Http2Stream& stream, std::uint32_t code);
   int flood(const char* limit);                                // the callback's answer
+  int out_of_order();
 
   Connection& connection_;
   Worker& worker_;
@@ -89,6 +90,8 @@ class Http2Server final : public Protocol {
   std::vector<std::unique_ptr<Http2Stream>> streams_;          // in use, and free ones
   std::vector<Http2Stream*> free_;
   std::uint32_t in_use_ = 0, exchanges_ = 0;
+  std::int32_t latest_ = -1;                                   // stream that was opened
+  std::int32_t skipped_from_ = 0, skipped_to_ = -1;            // the latest identifiers that were not
   Http2Stream* first_due_ = nullptr;
   Http2Stream* last_due_ = nullptr;
   http2::RequestBlock request_;                                // one header block at a time (RFC 9113 4.3)
