@@ -14,7 +14,7 @@ from proxy import to_origin
 
 
 def config(origin):
-    return to_origin(origin, {"timeouts": {"head": "10s", "body": "10s", "request": "20s"}}, {"idle_timeout": "60s"})
+    return to_origin(origin, {"protocols": ["http1"], "timeouts": {"head": "10s", "body": "10s", "request": "20s"}}, {"idle_timeout": "60s"})
 
 
 async def name_the_request(connection, request):
