@@ -79,12 +79,13 @@ class Http2Client:
     def flush(self):
         return self.send(self.h2.data_to_send())
 
-    def start(self, fields, end=True):
+    def start(self, fields, end=True, flush=True):
         """Sends a head as it stands there; the stream's number."""
         number = self.h2.get_next_available_stream_id()
         self.streams[number] = Stream()
         self.h2.send_headers(number, fields, end_stream=end)
-        self.flush()
+        if flush:
+            self.flush()
         return number
 
     def data(self, number, data, end=False):

@@ -281,9 +281,10 @@ def test_a_stream_the_client_resets_ends_its_request_upstream(client, origin):
     origin.handler = handler
     number = client.request(head("/wait"))
     origin.wait_for(lambda: origin.saw(), "the request upstream")
+    (waiting, _), = origin.since_reset()
     client.h2.reset_stream(number, CANCEL)
     client.flush()
-    origin.wait_for(lambda: origin.connections[-1].closed, "the upstream connection to be closed")
+    origin.wait_for(lambda: waiting.closed, "the upstream connection to be closed")
     assert client.get("/after").status == 200
 
 
