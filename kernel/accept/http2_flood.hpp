@@ -9,7 +9,7 @@ namespace cleat {
 
 class Http2Flood {
  public:
-  static constexpr std::uint32_t kFramesMax = 1'000;           // SETTINGS, PING, PRIORITY, WINDOW_UPDATE, CONTINUATION, empty DATA, unknown
+  static constexpr std::uint32_t kFramesMax = 1'000;           // SETTINGS, PING, PRIORITY, WINDOW_UPDATE, CONTINUATION, GOAWAY, empty DATA
   static constexpr std::uint32_t kFramesASecond = 100;         // that many come back
   static constexpr std::uint32_t kFramesForUse = 4;            // and for a frame that carries something, either way
   static constexpr std::uint64_t kResetsWindowMs = 10'000;     // in which resets are counted

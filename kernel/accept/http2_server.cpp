@@ -9,6 +9,8 @@
 namespace cleat {
 namespace {
 
+constexpr ssize_t kTooManyContinuations = -905;  // has no name in every nghttp2 that knows it
+
 std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
 
 }  // namespace
@@ -60,7 +62,8 @@ void Http2Server::receive(std::string_view data) {
   in_session_ = true;
   const ssize_t used = nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(data.data()), data.size());
   in_session_ = false;
-  if (transport_.blocked() && nghttp2_session_get_outbound_queue_size(session_.get()) > kQueuedMax) flooded_ = "http2_frames";
+  if (transport_.blocked() && nghttp2_session_get_outbound_queue_size(session_.get()) > kQueuedMax) flood("http2_frames");
+  if (used == NGHTTP2_ERR_FLOODED || used == kTooManyContinuations) flood("http2_frames");
   if (flooded_ != nullptr) {
     calm_down();
   } else if (used < 0) {

@@ -48,7 +48,7 @@ class Http2Client:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(deadline)
         self.socket.connect(("127.0.0.1", port))
-        self.deadline, self.read_bodies = deadline, read_bodies
+        self.deadline, self.read_bodies, self.received = deadline, read_bodies, bytearray()
         config = h2.config.H2Configuration(client_side=True, header_encoding="latin-1", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
@@ -130,8 +130,15 @@ class Http2Client:
         if not data:
             self.closed = True
             return
-        for event in self.h2.receive_data(data):
-            self._take(event)
+        self.take(data)
+
+    def take(self, data):
+        """Frame by frame: h2 would see what follows a GOAWAY as an error."""
+        self.received += data
+        while len(self.received) >= 9 and len(self.received) >= (size := 9 + int.from_bytes(self.received[:3], "big")):
+            one, self.received = self.received[:size], self.received[size:]
+            for event in self.h2.receive_data(bytes(one)):
+                self._take(event)
         self.flush()
 
     def _take(self, event):
