@@ -51,6 +51,8 @@ listeners:
     address: 0.0.0.0:15006
     protocol: http1
     proxy_protocol: optional
+    protocols: [http2]
+    http2: {concurrent_streams: 7, stream_window: 32KiB, stream_resets: 9}
     chain: [log, authn]
     timeouts: {head: 5s, idle: 1m, body: 10s, request: 0, suspend: 1s, tunnel_idle: 1h, drain: 6s}
     limits: {head_bytes: 16KiB, target_bytes: 4KiB, headers: 64, body_buffer: 2MiB, body_bytes: 1GiB, connections: 100,
@@ -114,6 +116,10 @@ clusters:
   CHECK(listener.limits.body_bytes == 1u << 30);
   CHECK(listener.limits.connections == 100);
   CHECK(listener.limits.requests_per_connection == 1000);
+  CHECK((!listener.speaks_http1 && listener.speaks_http2));
+  CHECK(listener.http2.concurrent_streams == 7);
+  CHECK(listener.http2.stream_window == 32u * 1024);
+  CHECK(listener.http2.stream_resets == 9);
   CHECK_FALSE(listener.path.merge_slashes);
   CHECK(listener.path.escaped_slashes == SlashPolicy::kReject);
   CHECK_FALSE(listener.forward.via);
@@ -258,6 +264,19 @@ TEST_CASE("addresses are IP literals with a port") {
   CHECK(cluster_error("endpoints: [], streams_max: 5").find("has a meaning only where protocol is http2") != std::string::npos);
   CHECK(cluster_error("endpoints: [], protocol: http2, streams_max: 0").find("must be a whole number from 1") != std::string::npos);
   CHECK(cluster_error("endpoints: [], tls: {surver_name: a}").find("clusters[0].tls.surver_name: unknown key") != std::string::npos);
+}
+
+TEST_CASE("the protocols of a listener are those that exist, each once") {
+  const auto error = [](const std::string& part) { return errors_of("listeners:\n- {name: in, address: '127.0.0.1:0', routes: [{reply: {}}], " + part + "}\n"); };
+  CHECK(error("protocols: [http1, http2]") == "");
+  CHECK(error("protocols: [http3]").find("must be http1 or http2, not \"http3\"") != std::string::npos);
+  CHECK(error("protocols: [http1, htpp2]").find("did you mean \"http2\"") != std::string::npos);
+  CHECK(error("protocols: []").find("protocols: must name at least one protocol") != std::string::npos);
+  CHECK(error("protocols: [http1, http1]").find("protocols[1]: stands there twice") != std::string::npos);
+  CHECK(error("protocols: http1").find("protocols: must be a list") != std::string::npos);
+  CHECK(error("http2: {stream_window: 17MiB}").find("stream_window: must be at most 16777216 bytes") != std::string::npos);
+  CHECK(error("http2: {concurrent_streams: 0}").find("concurrent_streams: must be a whole number from 1") != std::string::npos);
+  CHECK(error("protocol: tcp, http2: {}").find("http2: has no meaning for a listener whose protocol is tcp") != std::string::npos);
 }
 
 TEST_CASE("a match that no request can fulfil is refused") {
