@@ -169,6 +169,7 @@ void Http2Server::submit_settings() {
   const nghttp2_settings_entry entries[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, config.concurrent_streams},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(config.stream_window)},
+      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(listener().limits.head_bytes_max)},
   };
   nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, entries, std::size(entries));
@@ -220,7 +221,9 @@ int Http2Server::head_complete(Http2Stream& stream, bool end_stream) {
     refuse(stream, NGHTTP2_PROTOCOL_ERROR);
     return kGoOn;
   }
-  stream.head_received(verdict.error, request_.bytes());
+  http::ParseError error = verdict.error;
+  if (!error && request_.extended_connect() && !stream.make_upgrade()) error = {431, "head too large"};
+  stream.head_received(error, request_.bytes());
   if (end_stream) stream.end_received();
   due(stream);
   return kGoOn;

@@ -6,6 +6,7 @@
 #include "kernel/accept/http2_server.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/http2/nv.hpp"
+#include "kernel/http2/websocket.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -29,6 +30,7 @@ void Http2Stream::recycle() {
   out_.release();
   trailers_ = {};
   error_ = {};
+  accept_ = {};
   head_bytes_ = 0;
   body_left_ = body_seen_ = 0;
   length_known_ = head_due_ = begun_ = pulling_ = dropping_ = tunnel_ = end_received_ = false;
@@ -96,6 +98,12 @@ void Http2Stream::abandon() {
 }
 
 // --- the request ---
+
+bool Http2Stream::make_upgrade() {
+  Worker& worker = server_.connection().worker();
+  accept_ = http2::make_upgrade(exchange_->arena, exchange_->request, {worker.random(), worker.random()});
+  return !accept_.empty();
+}
 
 void Http2Stream::head_received(http::ParseError error, std::size_t bytes) {
   const http::RequestHead& head = exchange_->request;
@@ -188,7 +196,22 @@ void Http2Stream::send_informational(const http::ResponseHead& head) {
 }
 
 void Http2Stream::send_head(const http::ResponseHead& head, const http::ResponseWrite& how) {
+  if (!accept_.empty()) return send_connect_head(head, how);
   const bool opens_tunnel = exchange_->request.is_connect() && head.status / 100 == 2 && exchange_->client != nullptr;
+  send_head_as(head, how, opens_tunnel);
+}
+
+// The answer to an extended CONNECT (RFC 8441 4): 101 is success, and any other 2xx, which would be taken for it, is not.
+void Http2Stream::send_connect_head(http::ResponseHead head, const http::ResponseWrite& how) {
+  if (head.status == 101) {
+    if (!http2::make_connect_response(head, accept_)) return fail(NGHTTP2_CONNECT_ERROR);
+    return send_head_as(head, how, true);
+  }
+  if (head.status / 100 == 2) head.status = 502;
+  send_head_as(head, how, false);
+}
+
+void Http2Stream::send_head_as(const http::ResponseHead& head, const http::ResponseWrite& how, bool opens_tunnel) {
   const http::Framing& framing = how.framing;
   const bool end = !opens_tunnel && (framing.body == http::Body::kNone || (framing.body == http::Body::kLength && framing.content_length == 0));
   head_sent_ = true;

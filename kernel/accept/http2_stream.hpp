@@ -50,6 +50,7 @@ class Http2Stream final : public Downstream {
   std::int32_t id() const { return id_; }              // 0: not in use
   Exchange* exchange() { return exchange_; }
   bool begun() const { return begun_; }
+  bool make_upgrade();                                 // of an extended CONNECT; false: no memory
   void head_received(http::ParseError error, std::size_t bytes);
   bool data_received(std::string_view data);           // false: more than its Content-Length
   bool end_received();                                 // false: less than that
@@ -70,6 +71,8 @@ class Http2Stream final : public Downstream {
 
  private:
   void begin();
+  void send_connect_head(http::ResponseHead head, const http::ResponseWrite& how);
+  void send_head_as(const http::ResponseHead& head, const http::ResponseWrite& how, bool opens_tunnel);
   void submit(const http::ResponseHead& head, const http::ResponseWrite& how, bool end);
   void take(std::string_view data);
   void drop_received();
@@ -82,6 +85,7 @@ class Http2Stream final : public Downstream {
   Buffer in_, out_;
   http::Fields trailers_;                              // of the request
   http::ParseError error_;                             // why its head is refused
+  std::string_view accept_;                            // of an extended CONNECT: what the endpoint must answer its key with
   std::size_t head_bytes_ = 0;
   std::uint64_t body_left_ = 0, body_seen_ = 0;        // in `in_` and later; handed over
   bool length_known_ = false;

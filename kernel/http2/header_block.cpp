@@ -141,8 +141,12 @@ Verdict RequestBlock::end(bool end_stream) {
   } else if (!tunnel) {
     head.authority = authority_;  // must agree with it
   }
-  if (has_protocol_) return {nullptr, {501, "protocol not supported"}};
-  const http::ParseError error = http::complete_request_head(limits_, *arena_, !end_stream, head);
+  if (has_protocol_) {
+    if (!http::equal_names(protocol_, "websocket")) return {nullptr, {501, "protocol not supported"}};
+    head.method = "GET";  // what it is over HTTP/1.1; what follows on the stream is no body
+  }
+  const http::ParseError error = http::complete_request_head(limits_, *arena_, !end_stream && !has_protocol_, head);
+  if (!error && has_protocol_ && head.body != http::Body::kNone) return {nullptr, {400, "method without body has one"}};
   if (!error && end_stream && head.body == http::Body::kLength && head.content_length != 0) return {"ends before its content-length", {}};
   return {nullptr, error};
 }

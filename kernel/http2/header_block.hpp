@@ -29,7 +29,7 @@ class RequestBlock {
   void add(std::string_view name, std::string_view value);
   Verdict end(bool end_stream);
   std::size_t bytes() const { return bytes_; }  // as RFC 9113 6.5.2 counts them
-  std::string_view protocol() const { return protocol_; }  // of an extended CONNECT (RFC 8441)
+  bool extended_connect() const { return has_protocol_; }  // RFC 8441; its head is that of a GET
 
  private:
   void add_pseudo(std::string_view name, std::string_view value);
