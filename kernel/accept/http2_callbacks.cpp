@@ -206,7 +206,6 @@ int Http2Server::open_stream(std::int32_t id) {
   }
   Http2Stream& stream = *free_.back();
   free_.pop_back();
-  ++in_use_;
   stream.open(id, *exchange);
   nghttp2_session_set_stream_user_data(session_.get(), id, &stream);
   request_.begin(exchange->arena, exchange->request, listener().limits);

@@ -149,7 +149,6 @@ void Http2Server::consumed(std::int32_t id, std::size_t size) {
 void Http2Server::release(Http2Stream& stream) {
   stream.recycle();
   free_.push_back(&stream);
-  if (--in_use_ == 0) idle_since_ms_ = worker_.reactor.now_ms();
 }
 
 void Http2Server::exchange_begins() {
@@ -163,13 +162,13 @@ void Http2Server::exchange_begins() {
 }
 
 void Http2Server::exchange_ended() {
-  --exchanges_;
+  if (--exchanges_ == 0) idle_since_ms_ = worker_.reactor.now_ms();
   settle();
 }
 
-// Another generation that this connection cannot go on in, or a plugin that must have seen it begin and has not.
-void Http2Server::wind_down_if_due() {
-  if (!connection_.may_go_on() || connection_.missed_hooks() != 0) wind_down();
+// Another generation that this connection cannot go on in, a plugin that must have seen it begin and has not, or too little memory.
+void Http2Server::wind_down_if_due(const Exchange& exchange) {
+  if (!connection_.may_go_on() || connection_.missed_hooks() != 0 || exchange.reply_flag == "overload") wind_down();
 }
 
 // --- the end ---
@@ -182,7 +181,7 @@ void Http2Server::arm_deadline() {
   const config::Timeouts& timeouts = listener().config->timeouts;
   if (!going_away_) earlier(notice_ms_, kNoticeMs);
   earlier(block_since_ms_, ms(timeouts.head));
-  if (in_use_ == 0) earlier(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head));
+  if (exchanges_ == 0) earlier(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head));
   if (at == UINT64_MAX) {
     connection_.deadline.clear();
   } else {
@@ -199,7 +198,7 @@ void Http2Server::on_deadline() {
   if (over(block_since_ms_, ms(timeouts.head))) {
     metrics::add(listener().bite("head_timeout"), 1);
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-  } else if (in_use_ == 0 && over(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head))) {
+  } else if (exchanges_ == 0 && over(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head))) {
     if (!worker_.draining) metrics::add(listener().bite(settings_seen_ ? "idle_timeout" : "head_timeout"), 1);
     terminate(NGHTTP2_NO_ERROR);
   } else if (!going_away_ && over(notice_ms_, kNoticeMs)) {

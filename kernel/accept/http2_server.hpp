@@ -48,7 +48,7 @@ class Http2Server final : public Protocol {
   void release(Http2Stream& stream);
   void exchange_begins();
   void exchange_ended();
-  void wind_down_if_due();
+  void wind_down_if_due(const Exchange& exchange);             // at the head of its response
 
  private:
   friend struct Http2Callbacks;
@@ -89,7 +89,7 @@ class Http2Server final : public Protocol {
   const char* flooded_ = nullptr;                              // the limit that the client went over
   std::vector<std::unique_ptr<Http2Stream>> streams_;          // in use, and free ones
   std::vector<Http2Stream*> free_;
-  std::uint32_t in_use_ = 0, exchanges_ = 0;
+  std::uint32_t exchanges_ = 0;                                // that have begun and not ended
   std::int32_t latest_ = -1;                                   // stream that was opened
   std::int32_t skipped_from_ = 0, skipped_to_ = -1;            // the latest identifiers that were not
   Http2Stream* first_due_ = nullptr;

@@ -217,7 +217,7 @@ void Http2Stream::send_head_as(const http::ResponseHead& head, const http::Respo
   head_sent_ = true;
   end_given_ = end;
   submit(head, how, end);
-  server_.wind_down_if_due();
+  server_.wind_down_if_due(*exchange_);
 }
 
 void Http2Stream::send_data(std::string_view data) {

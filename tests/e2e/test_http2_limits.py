@@ -20,7 +20,7 @@ MIB = 1024
 def config(origin):
     routes = [{"match": {"prefix": "/"}, "cluster": "origin"}]
     kinds = {"in": {}, "few": {"http2": {"concurrent_streams": 4}}, "resets": {"http2": {"stream_resets": 20}},
-             "requests": {"limits": {"requests_per_connection": 3}}, "idle": {"timeouts": {"idle": "300ms", "head": "300ms"}},
+             "requests": {"limits": {"requests_per_connection": 3}}, "idle": {"timeouts": {"idle": "300ms", "head": "300ms", "body": "500ms"}},
              "small": {"http2": {"stream_window": "16KiB"}}}
     return {"workers": 1, "plugins": [{"name": "numbers", "use": "prometheus"}],
             "listeners": [*(listener(routes, name, **others) for name, others in kinds.items()),
@@ -39,6 +39,12 @@ def hits(proxy, limit, name="in"):
 def still_well(proxy, name="in"):
     with Http2Client(proxy.ports[name]) as client:
         assert client.get("/after").status == 200
+
+
+def active(proxy, name):
+    with proxy.client("stats") as client:
+        text = client.get("/").body.decode()
+    return next(int(float(line.split()[-1])) for line in text.splitlines() if line.startswith("cleat_connections_active{") and f'listener="{name}"' in line)
 
 
 # --- floods ---
@@ -254,6 +260,25 @@ def test_an_idle_connection_is_closed(proxy, origin):
         assert client.get("/").status == 200
         assert client.expect_closed() == [NO_ERROR]
     assert hits(proxy, "idle_timeout", "idle") == before + 1
+
+
+def test_a_reader_that_stops_for_good_is_left(proxy, origin):
+    """Not even the reset of its stream can be sent."""
+    async def handler(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        while await connection.send_slowly(b"x" * 65536):
+            pass
+
+    origin.handler = handler
+    before = hits(proxy, "body_timeout", "idle")
+    with Http2Client(proxy.ports["idle"], receive_buffer=4096, window=2**31 - 1) as client:
+        client.h2.increment_flow_control_window(2**30)
+        client.request(head("/big"))
+        origin.wait_for(lambda: origin.since_reset(), "the request upstream")
+        (sending, _), = origin.since_reset()
+        origin.wait_for(lambda: sending.lost, "the upstream connection to be closed")
+        assert hits(proxy, "body_timeout", "idle") == before + 1
+        origin.wait_for(lambda: active(proxy, "idle") == 0, "the connection to be closed")
 
 
 def test_a_connection_of_pings_is_idle(proxy, origin):
