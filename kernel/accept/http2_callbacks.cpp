@@ -174,8 +174,9 @@ void Http2Server::submit_settings() {
   };
   nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, entries, std::size(entries));
   // Of all streams together: one that is held back holds back no other.
-  const std::uint64_t window = std::min<std::uint64_t>(config.stream_window * config.concurrent_streams, NGHTTP2_MAX_WINDOW_SIZE);
-  nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, std::max<std::int32_t>(static_cast<std::int32_t>(window), NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE));
+  const std::uint64_t all = std::min<std::uint64_t>(config.stream_window * config.concurrent_streams, NGHTTP2_MAX_WINDOW_SIZE);
+  const std::int32_t window = std::max<std::int32_t>(static_cast<std::int32_t>(all), NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE);
+  nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, window);
 }
 
 int Http2Server::flood(const char* limit) {

@@ -112,7 +112,9 @@ void Http2Server::write() {
     const std::uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_.get(), &data);
     if (size <= 0) break;
-    transport_.send({reinterpret_cast<const char*>(data), static_cast<std::size_t>(size)});
+    Buffer& out = transport_.out();
+    out.append({reinterpret_cast<const char*>(data), static_cast<std::size_t>(size)});
+    if (out.size() >= kWriteBytes) transport_.flush();
   }
   transport_.flush();
   writing_ = false;

@@ -23,6 +23,7 @@ class Http2Server final : public Protocol {
   // Between the two GOAWAY frames of a graceful end: streams that the client opens in that time, not knowing, are served.
   static constexpr std::uint64_t kNoticeMs = 1'000;
   static constexpr std::uint32_t kReadsInTurn = 4;             // of 64 KiB, before others have their turn
+  static constexpr std::size_t kWriteBytes = 32 * 1024;        // frames are written together until they are as much
   static constexpr std::size_t kQueuedMax = 2'000;             // frames that wait while the client does not read
   static constexpr std::size_t kListFactor = 16;               // a header list this many times over the limit ends the connection
 

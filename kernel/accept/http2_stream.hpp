@@ -3,7 +3,7 @@
 //
 // Kept for one stream: of the request, what its window allows (http2.stream_window), given back as the exchange takes it; of the
 // response, less than kOutBytes and the piece that goes beyond it (one read, 64 KiB, unless a plugin made it longer). A connection keeps
-// that for each of its concurrent streams at most, and one frame on its way to the socket.
+// that for each of its concurrent streams at most, and 48 KiB on their way to the socket.
 #pragma once
 
 #include <nghttp2/nghttp2.h>

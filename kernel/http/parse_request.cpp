@@ -112,8 +112,8 @@ ParseError read_body(RequestHead& out, bool body_follows) {
   // CONNECT has no content (RFC 9110 9.3.6) and neither may TRACE (9.3.8): bytes that one side takes for a body and the other
   // for a tunnel or a request.
   if (out.is_connect() || out.method == "TRACE") {
-    if (length.body == Body::kChunked || length.content_length != 0 || (body_follows && !out.is_connect())) return {400, "method without body has one"};
-    return {};
+    const bool has_one = length.body == Body::kChunked || length.content_length != 0 || (body_follows && !out.is_connect());
+    return has_one ? ParseError{400, "method without body has one"} : ParseError{};
   }
   out.body = length.body == Body::kNone && body_follows ? Body::kChunked : length.body;
   out.content_length = length.content_length;

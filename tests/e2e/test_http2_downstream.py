@@ -14,8 +14,11 @@ from proxy import cluster, listener, to_origin
 def config(origin):
     both = listener([{"match": {"prefix": "/"}, "cluster": "origin"}], limits={"body_bytes": "1MiB"})
     only = listener([{"match": {"prefix": "/"}, "cluster": "origin"}], name="h2", protocols=["http2"])
+    play = listener([{"match": {"prefix": "/"}, "handler": "play"}], name="play")
     old = listener([{"match": {"prefix": "/"}, "cluster": "origin"}], name="h1", protocols=["http1"])
-    return {"workers": 1, "listeners": [both, only, old], "clusters": [cluster(origin, connections_max=64, pending_max=10_000)]}
+    return {"workers": 1, "listeners": [both, only, old, play],
+            "plugins": [{"name": "play", "use": "origin", "config": {"routes": [{"path": "/big", "body_bytes": "20MB"}]}}],
+            "clusters": [cluster(origin, connections_max=64, pending_max=10_000)]}
 
 
 @pytest.fixture
@@ -267,6 +270,12 @@ def test_an_upstream_that_breaks_off(client, origin):
     assert (stream.status, bytes(stream.body), stream.ended) == (200, b"half", False) and stream.reset == 2
     origin.handler = origin.default_handler
     assert client.get("/after").status == 200
+
+
+def test_a_long_reply_of_a_plugin(proxy, origin, curl):
+    done = subprocess.run([curl, "-sS", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "--limit-rate", "20M",
+                           f"http://127.0.0.1:{proxy.ports['play']}/big"], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "200 20000000", done
 
 
 # --- what the client ends ---

@@ -3,6 +3,8 @@ connection ends when it is idle, when its listener says so, when the process dra
 # ctest: serial
 # ctest: timeout 240
 
+import json
+import signal
 import socket
 import subprocess
 import time
@@ -353,6 +355,40 @@ def test_a_drain_finishes_what_was_begun(start, origin):
         client.expect_closed()
     assert proxy.wait() == 0
     assert "/too-late" not in [request.target for request in origin.saw()]
+
+
+def test_a_connection_goes_on_in_the_next_configuration(start, origin):
+    routes = [{"match": {"prefix": "/"}, "reply": {"status": 200, "body": "one"}}, {"match": {"path": "/held"}, "cluster": "origin"}]
+    config = to_origin(origin)
+    config["listeners"][0]["routes"] = [routes[1], routes[0]]
+    proxy = start(config)
+    release = held(origin)
+    with Http2Client(proxy.port) as client:
+        number = client.request(head("/held"))
+        assert bytes(client.get().body) == b"one"
+        origin.wait_for(lambda: origin.saw(), "the request upstream")
+        routes[0]["reply"]["body"] = "two"
+        proxy.file.write_text(json.dumps(config))
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_for_line(r"generation \d+ is in force")
+        assert bytes(client.get().body) == b"two"  # beside one that goes on where it began
+        origin.set_event(release)
+        assert bytes(client.response(number).body) == b"/held"
+        assert not client.goaways
+
+
+def test_a_connection_of_a_listener_that_is_gone_is_told_to_go(start, origin):
+    config = to_origin(origin)
+    proxy = start(config)
+    with Http2Client(proxy.port) as client:
+        assert client.get().status == 200
+        config["listeners"][0].update(name="other")
+        config["listeners"][0]["address"] = "127.0.0.2:0"
+        proxy.file.write_text(json.dumps(config))
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_for_line(r"generation \d+ is in force")
+        assert client.get().status == 200
+        assert client.expect_closed() == [NO_ERROR, NO_ERROR]
 
 
 def test_a_drain_that_is_over_cuts_what_is_left(start, origin):
