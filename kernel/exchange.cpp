@@ -139,7 +139,7 @@ Flow Exchange::step() {
       if ((flow = pass(Hook::kResponse)) != Flow::kNext) return flow;
       return start_response();
     case Stage::kStream:
-      if (handler_active) {
+      if (handler_active && !response_done_) {
         server->pull();  // a handler may answer before it has read
         if (stage == Stage::kStream) pump_handler();
       }

@@ -136,7 +136,7 @@ void Http2Server::settle() {
 
 void Http2Server::reset(Http2Stream& stream, std::uint32_t code) {
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id(), code);
-  write();
+  write_soon();
 }
 
 void Http2Server::consumed(std::int32_t id, std::size_t size) {
@@ -183,7 +183,7 @@ void Http2Server::arm_deadline() {
   const config::Timeouts& timeouts = listener().config->timeouts;
   if (!going_away_) earlier(notice_ms_, kNoticeMs);
   earlier(block_since_ms_, ms(timeouts.head));
-  if (exchanges_ == 0) earlier(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head));
+  if (idle()) earlier(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head));
   if (at == UINT64_MAX) {
     connection_.deadline.clear();
   } else {
@@ -200,7 +200,7 @@ void Http2Server::on_deadline() {
   if (over(block_since_ms_, ms(timeouts.head))) {
     metrics::add(listener().bite("head_timeout"), 1);
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
-  } else if (exchanges_ == 0 && over(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head))) {
+  } else if (idle() && over(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head))) {
     if (!worker_.draining) metrics::add(listener().bite(settings_seen_ ? "idle_timeout" : "head_timeout"), 1);
     terminate(NGHTTP2_NO_ERROR);
   } else if (!going_away_ && over(notice_ms_, kNoticeMs)) {

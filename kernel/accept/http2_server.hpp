@@ -43,6 +43,9 @@ class Http2Server final : public Protocol {
   Connection& connection() { return connection_; }
   nghttp2_session* session() { return session_.get(); }
   void write();                                                // what the session has to send, as far as the client takes it
+  void write_soon() {                                          // the same, and for all streams that run now together
+    if (!running_) write();
+  }
   void due(Http2Stream& stream);                               // `run` is called before the current event is over
   void reset(Http2Stream& stream, std::uint32_t code);
   void consumed(std::int32_t id, std::size_t size);            // window is given back; 0: of the connection alone
@@ -58,6 +61,7 @@ class Http2Server final : public Protocol {
     void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
   };
   const Listener& listener() const { return connection_.listener(); }
+  bool idle() const { return exchanges_ == 0 && block_since_ms_ == 0; }
   void read();
   void receive(std::string_view data);
   void run_due();

@@ -87,6 +87,7 @@ void Http2Stream::exchange_done(bool) {
 }
 
 void Http2Stream::cut(bool) {
+  server_.write();  // what has been flushed, which a reset would drop
   if (!closed_) server_.reset(*this, tunnel_ ? NGHTTP2_CONNECT_ERROR : NGHTTP2_INTERNAL_ERROR);
   abandon();
 }
@@ -263,7 +264,7 @@ ssize_t Http2Stream::give_data(std::uint8_t* to, std::size_t size, std::uint32_t
   return static_cast<ssize_t>(size);
 }
 
-void Http2Stream::flush() { server_.write(); }
+void Http2Stream::flush() { server_.write_soon(); }
 
 void Http2Stream::fail(std::uint32_t code) {
   server_.reset(*this, code);

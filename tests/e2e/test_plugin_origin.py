@@ -118,6 +118,20 @@ def test_a_terabyte_for_a_reader_that_waits_costs_no_memory(proxy):
         assert proxy.rss_kib() - before < 20_000
 
 
+def test_the_last_bytes_for_a_slow_reader_hold_up_nobody(proxy):
+    """The handler has written all of it, and the client's socket takes no more."""
+    size = 6_000_000
+    with proxy.client(receive_buffer=4096) as slow, proxy.client() as other:
+        slow.send(f"GET /play/bytes/{size} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())
+        slow.peek_for(b"\r\n\r\n")
+        got = reads = 0
+        while got < size:
+            got, reads = got + len(slow.socket.recv(65536)), reads + 1
+            if reads % 20 == 0:
+                assert other.get("/").status == 200
+        assert other.get("/").status == 200
+
+
 def test_statuses_delays_and_mistakes(client):
     for status in (200, 204, 304, 404, 503, 599):
         assert client.get(f"/play/status/{status}").status == status
