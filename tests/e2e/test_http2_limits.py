@@ -370,7 +370,7 @@ def test_a_connection_goes_on_in_the_next_configuration(start, origin):
         routes[0]["reply"]["body"] = "two"
         proxy.file.write_text(json.dumps(config))
         proxy.signal(signal.SIGHUP)
-        proxy.wait_for_line(r"generation \d+ is in force")
+        proxy.wait_for_line(r"reloaded: generation \d+ is in force")
         assert bytes(client.get().body) == b"two"  # beside one that goes on where it began
         origin.set_event(release)
         assert bytes(client.response(number).body) == b"/held"
@@ -386,7 +386,7 @@ def test_a_connection_of_a_listener_that_is_gone_is_told_to_go(start, origin):
         config["listeners"][0]["address"] = "127.0.0.2:0"
         proxy.file.write_text(json.dumps(config))
         proxy.signal(signal.SIGHUP)
-        proxy.wait_for_line(r"generation \d+ is in force")
+        proxy.wait_for_line(r"reloaded: generation \d+ is in force")
         assert client.get().status == 200
         assert client.expect_closed() == [NO_ERROR, NO_ERROR]
 
