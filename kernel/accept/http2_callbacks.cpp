@@ -126,9 +126,19 @@ struct Http2Callbacks {
     self.due(*of);
     return kGoOn;
   }
+  // A head that is too large for the session, for one. What belongs to a stream that is gone already is no news.
+  static int frame_not_sent(nghttp2_session* session, const nghttp2_frame* frame, int, void* user) {
+    Http2Stream* const of = frame->hd.type == NGHTTP2_HEADERS ? stream(session, frame->hd.stream_id) : nullptr;
+    if (of == nullptr) return kGoOn;
+    server(user).refuse(*of, NGHTTP2_INTERNAL_ERROR);
+    server(user).due(*of);
+    return kGoOn;
+  }
 };
 
 namespace {
+
+constexpr std::size_t kHeadBytesMax = 1024 * 1024;  // of a response: those of endpoints are bounded before, plugins' by the arena
 
 nghttp2_session_callbacks* make_callbacks() {
   nghttp2_session_callbacks* callbacks = nullptr;
@@ -140,6 +150,7 @@ nghttp2_session_callbacks* make_callbacks() {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, Http2Callbacks::data_chunk);
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, Http2Callbacks::stream_closed);
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, Http2Callbacks::frame_sent);
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, Http2Callbacks::frame_not_sent);
   return callbacks;
 }
 
@@ -147,6 +158,7 @@ nghttp2_option* make_options() {
   nghttp2_option* options = nullptr;
   if (nghttp2_option_new(&options) != 0) return nullptr;
   nghttp2_option_set_no_auto_window_update(options, 1);
+  nghttp2_option_set_max_send_header_block_length(options, kHeadBytesMax);
   nghttp2_option_set_no_http_messaging(options, 1);  // kernel/http2 is the judge
   return options;
 }
@@ -239,7 +251,7 @@ int Http2Server::trailers_complete(Http2Stream& stream, bool end_stream) {
   return kGoOn;
 }
 
-// Malformed (RFC 9113 8.1.1). Whatever else the client sends on it, nobody gets any more of it.
+// Malformed (RFC 9113 8.1.1), or not to be answered. Whatever else the client sends on it, nobody gets any more of it.
 void Http2Server::refuse(Http2Stream& stream, std::uint32_t code) {
   stream.malformed();
   nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id(), code);

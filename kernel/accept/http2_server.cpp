@@ -111,6 +111,7 @@ void Http2Server::write() {
   while (!transport_.blocked() && !transport_.broken()) {
     const std::uint8_t* data = nullptr;
     const ssize_t size = nghttp2_session_mem_send(session_.get(), &data);
+    if (size < 0) transport_.break_off();
     if (size <= 0) break;
     Buffer& out = transport_.out();
     out.append({reinterpret_cast<const char*>(data), static_cast<std::size_t>(size)});

@@ -171,6 +171,16 @@ def test_fields_of_a_connection_stay_behind(client, origin):
     assert {name for name, _ in stream.fields} == {"content-length", "x-kept", "set-cookie", "via"}
 
 
+@pytest.mark.parametrize("size", [20_000, 63_000])
+def test_a_long_response_head(client, origin, size):
+    async def handler(connection, _):
+        connection.send(reply(fields=f"X-Long: {'x' * size}\r\n"))
+
+    origin.handler = handler
+    stream = client.get("/")
+    assert stream.status == 200 and stream.all("x-long") == ["x" * size]
+
+
 def test_cookies_are_joined(client, origin):
     assert client.get("/", fields=[("cookie", "a=1"), ("x-between", "1"), ("cookie", "b=2"), ("cookie", "c=3")]).status == 200
     request = origin.only_request()
