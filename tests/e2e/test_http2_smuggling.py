@@ -174,7 +174,7 @@ def test_a_head_in_many_frames_is_one_head(proxy, origin):
         for piece in pieces[1:-1]:
             client.send(frame(CONTINUATION, 0, 1, piece))
         client.send(frame(CONTINUATION, 4, 1, pieces[-1]))
-        origin.wait_for(lambda: origin.saw(), "the request upstream")
+        origin.wait_for(lambda: seen(origin)[0], "the request upstream")
     assert origin.only_request().target == "/pieces"
 
 
@@ -193,7 +193,7 @@ def test_padding_is_no_part_of_a_body(proxy, origin, padding, length, good):
         number = client.start(head("/v", "POST", fields=[("content-length", "5")]), end=False)
         client.send(frame(DATA, 9, number, bytes([length]) + b"hello" + padding))
         if good:
-            origin.wait_for(lambda: origin.saw(), "the request upstream")
+            origin.wait_for(lambda: seen(origin)[0], "the request upstream")
             assert origin.only_request().body == b"hello"
         else:
             assert client.expect_closed() == [PROTOCOL_ERROR]
