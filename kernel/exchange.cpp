@@ -36,6 +36,7 @@ const hooks::Instance* Exchange::start_life(Downstream& server_, const Listener&
 void Exchange::begin(Downstream& server_, const Listener& listener_, std::size_t head_bytes) {
   const hooks::Instance* const missing = start_life(server_, listener_);
   request_known = true;
+  if (server->connection().tls() != nullptr) request.scheme = "https";
   request_head_bytes = head_bytes;
   original_target = request.target;
   original_authority = request.authority;

@@ -158,9 +158,12 @@ void make_listener(Generation& generation, const config::Listener& from, const t
   const Listener* const old = before == nullptr ? nullptr : before->listening_as(listener);
   if (old != nullptr) listener.open_connections = old->open_connections;
   if (from.tls) {
-    const bool http = from.protocol == config::Listener::Protocol::kHttp1;
-    listener.tls = tls::ServerContext::make(*from.tls, secrets, http ? std::vector<std::string>{"http/1.1"} : std::vector<std::string>{},
-                                            old == nullptr ? nullptr : old->tls, diagnostics);
+    std::vector<std::string> alpn;
+    if (from.protocol == config::Listener::Protocol::kHttp1) {
+      if (from.speaks_http2) alpn.emplace_back("h2");
+      if (from.speaks_http1) alpn.emplace_back("http/1.1");
+    }
+    listener.tls = tls::ServerContext::make(*from.tls, secrets, std::move(alpn), old == nullptr ? nullptr : old->tls, diagnostics);
   }
   listener.metrics = kernel_metrics::of_listener(from.name);
   if (from.proxy_protocol != config::Listener::ProxyProtocol::kOff) listener.proxy_headers = kernel_metrics::of_proxy_headers(from.name);

@@ -161,10 +161,12 @@ void Connection::begin_protocol() {
   }
 }
 
-// Where a client may speak either, HTTP/1.1 is what it is until its first bytes are the preface of HTTP/2 (RFC 9113 3.3).
+// What was agreed on in the handshake. Else, where a client may speak either, HTTP/1.1 is what it is until its first bytes are the preface of
+// HTTP/2 (RFC 9113 3.3).
 std::unique_ptr<Protocol> Connection::first_protocol() {
   if (listener_->config->protocol == config::Listener::Protocol::kTcp) return std::make_unique<TcpProxy>(*this);
-  if (!listener_->config->speaks_http1) return std::make_unique<Http2Server>(*this);
+  const bool agreed = tls() != nullptr && tls()->peer().alpn == "h2";
+  if (agreed || !listener_->config->speaks_http1) return std::make_unique<Http2Server>(*this);
   return std::make_unique<Http1Server>(*this);
 }
 

@@ -225,7 +225,6 @@ void Http1Server::begin_exchange(http::ParseError error, std::string_view head) 
   const std::uint64_t most = listener().config->limits.requests_per_connection;
   keep_ = x.request.keep_alive && connection_.missed_hooks() == 0 && !(most != 0 && requests >= most);
   if (most != 0 && requests >= most) metrics::add(listener().bite("requests_per_connection"), 1);
-  if (transport_.tls() != nullptr) x.request.scheme = "https";
   x.begin(*this, listener(), head.size());
 }
 

@@ -69,6 +69,9 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   if (const Node* streams = child(node, "streams_max"); streams != nullptr && cluster.protocol != Cluster::Protocol::kHttp2) {
     reading.diagnostics.error(*streams, "has a meaning only where protocol is http2");
   }
+  if (cluster.proxy_protocol != Header::kOff && cluster.protocol == Cluster::Protocol::kHttp2) {
+    reading.diagnostics.error(*node.get("proxy_protocol"), "has no meaning with protocol: http2, whose connections are many clients'");
+  }
 
   if (const Node* part = child(node, "tls")) cluster.tls = read_client_tls(*part, reading);
   read_user(node, "balancer", reading, cluster.balancer, cluster.balancer_config);

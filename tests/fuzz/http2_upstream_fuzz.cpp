@@ -36,6 +36,7 @@ class Asking final : public Requester {
     pool_.forget(*this);
   }
 
+  Connection* downstream_connection() const override { return nullptr; }
   void attempt_connected() override {
     CLEAT_CHECK(client != nullptr && !sent_);
     sent_ = true;
