@@ -204,7 +204,7 @@ void Exchange::after_data() {
 
 void Exchange::settle() {
   flush_both();
-  if (response_done_ && server != nullptr && server->all_sent()) advance();  // else downstream_writable does: asked again and again, advance would not end
+  if (response_done_ && server != nullptr && server->all_sent()) advance();  // else downstream_writable does
 }
 
 void Exchange::flush_both() {
