@@ -43,6 +43,12 @@ bool Exchange::has_request_body() const {
 }
 
 Flow Exchange::start_attempt() {
+  const bool multiplexed = cluster->config.protocol == config::Cluster::Protocol::kHttp2;
+  if (multiplexed && (request.is_connect() || (offers_upgrade() && !http::equal_names(request.upgrade, "websocket")))) {
+    reply_locally(501, "bad_request", "the cluster speaks HTTP/2: neither CONNECT nor an Upgrade to other than websocket is sent to it");
+    return Flow::kJump;
+  }
+  replay_max_ = multiplexed ? kReplayBytesMax : 0;
   enter(Stage::kConnect);
   if (!replaying_) upstream_start_us = worker.reactor.now_us();
   replaying_ = false;
@@ -51,13 +57,6 @@ Flow Exchange::start_attempt() {
   metrics::add(cluster->metrics.attempts, 1);
   if (attempt_timeout_ms != 0) attempt_deadline_ms_ = worker.reactor.now_ms() + attempt_timeout_ms;
   attempt_timeout_ms = 0;
-
-  const bool multiplexed = cluster->config.protocol == config::Cluster::Protocol::kHttp2;
-  if (multiplexed && (request.is_connect() || (offers_upgrade() && !http::equal_names(request.upgrade, "websocket")))) {
-    reply_locally(501, "bad_request", "the cluster speaks HTTP/2: neither CONNECT nor an Upgrade to other than websocket is sent to it");
-    return Flow::kJump;
-  }
-  replay_max_ = multiplexed ? kReplayBytesMax : 0;
 
   leave_endpoints();
   endpoints = pool().enter_set(&server->connection());

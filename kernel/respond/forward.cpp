@@ -152,7 +152,9 @@ void prepare_response(Exchange& x, bool local) {
   if (local && fields.find(Name::kDate) == nullptr && x.response.status >= 200) {
     fields.add(x.arena, {"Date", x.arena.copy(http_date()), Name::kDate, false});
   }
-  if (!local && x.listener->config->forward.via) fields.add(x.arena, via(1, x.response.minor));
+  if (local || !x.listener->config->forward.via) return;
+  const bool http2 = x.cluster != nullptr && x.cluster->config.protocol == config::Cluster::Protocol::kHttp2;
+  fields.add(x.arena, via(http2 ? 2 : 1, x.response.minor));
 }
 
 std::string_view error_body(Arena& arena, std::uint16_t status, std::string_view reason) {

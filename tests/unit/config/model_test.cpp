@@ -262,6 +262,7 @@ TEST_CASE("addresses are IP literals with a port") {
   CHECK(cluster_error("connect_timeout: 1s").find("clusters[0]: endpoints is missing") != std::string::npos);
   CHECK(cluster_error("endpoints: [], protocol: http").find("must be http1 or http2, not \"http\"") != std::string::npos);
   CHECK(cluster_error("endpoints: [], streams_max: 5").find("has a meaning only where protocol is http2") != std::string::npos);
+  CHECK(cluster_error("endpoints: [], protocol: http2, proxy_protocol: v2").find("has no meaning with protocol: http2") != std::string::npos);
   CHECK(cluster_error("endpoints: [], protocol: http2, streams_max: 0").find("must be a whole number from 1") != std::string::npos);
   CHECK(cluster_error("endpoints: [], tls: {surver_name: a}").find("clusters[0].tls.surver_name: unknown key") != std::string::npos);
 }
