@@ -330,8 +330,8 @@ def in_parallel(count, work):
 
 
 @contextlib.contextmanager
-def nghttpd(folder, *options):
-    """nghttp2's server, cleartext: serves the folder, echoes uploads. Yields its address."""
+def nghttpd(folder, *options, tls=None):
+    """nghttp2's server, in the clear or with that certificates.Leaf: serves the folder, echoes uploads. Yields its address."""
     program = shutil.which("nghttpd") or shutil.which("/usr/sbin/nghttpd")
     if not program:
         pytest.skip("SKIPPED: no nghttpd on this machine (tests/install installs it)")
@@ -339,7 +339,8 @@ def nghttpd(folder, *options):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        process = subprocess.Popen([program, "--no-tls", "-a", "127.0.0.1", "-d", str(folder), "--echo-upload", *options, str(port)],
+        where = [str(port), str(tls.key), str(tls.certificate)] if tls else ["--no-tls", str(port)]
+        process = subprocess.Popen([program, "-a", "127.0.0.1", "-d", str(folder), "--echo-upload", *options, *where],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + wire.DEADLINE_S
         while process.poll() is None and time.monotonic() < end:

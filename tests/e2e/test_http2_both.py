@@ -8,6 +8,7 @@ import subprocess
 
 import h2.settings
 import pytest
+from certificates import Authority
 from conftest import tool
 from h2_origin import CANCEL, in_parallel, nghttpd
 from http2_client import Http2Client, head
@@ -155,16 +156,23 @@ def test_many_clients_share_one_connection(start, h2_origin):
     assert len(origin.connections) == 1 and len(origin.streams) == 50
 
 
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("clients, streams", [(100, 100), (4, 10)])
-def test_load_without_a_failure(start, tmp_path, clients, streams):
+def test_load_without_a_failure(start, tmp_path, clients, streams, tls):
     h2load = tool("h2load")
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "file").write_bytes(b"c" * 1000)
     requests = 2_000 if SANITIZED else 20_000
-    with nghttpd(tmp_path / "www") as address:
-        proxy = start({"workers": 2, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}])],
-                       "clusters": [cluster(address, protocol="http2", pending_max=100_000)]})
-        done = subprocess.run([h2load, "-c", str(clients), "-m", str(streams), "-n", str(requests), f"http://127.0.0.1:{proxy.port}/file"],
-                              capture_output=True, text=True, timeout=120).stdout
+    of_listener, of_cluster, leaf = {}, {}, None
+    if tls:
+        authority = Authority(tmp_path / "ca")
+        leaf = authority.leaf("DNS:a.example")
+        of_listener, of_cluster = {"tls": leaf.pair()}, {"tls": {"ca": str(authority.certificate), "server_name": "a.example"}}
+    with nghttpd(tmp_path / "www", tls=leaf) as address:
+        proxy = start({"workers": 2, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}], **of_listener)],
+                       "clusters": [cluster(address, protocol="http2", pending_max=100_000, connect_timeout="20s", **of_cluster)]})
+        url = f"http{'s' if tls else ''}://127.0.0.1:{proxy.port}/file"
+        done = subprocess.run([h2load, "-c", str(clients), "-m", str(streams), "-n", str(requests), url], capture_output=True, text=True,
+                              timeout=120).stdout
     assert re.search(rf"{requests} succeeded, 0 failed, 0 errored, 0 timeout", done), done
     assert re.search(rf"{requests} 2xx", done), done
