@@ -193,6 +193,9 @@ class Connection(asyncio.Protocol):
             pass
         except h2.exceptions.StreamClosedError:
             pass  # the peer reset it while the script answered
+        except (h2.exceptions.ProtocolError, KeyError) as error:  # what went before was not HTTP/2
+            if not self.origin.deaf:
+                self.origin.failures.append(error)
         except Exception as error:  # a script's own mistake must not pass unseen
             self.origin.failures.append(error)
         finally:
@@ -202,7 +205,7 @@ class Connection(asyncio.Protocol):
         self.raw(self.h2.data_to_send())
 
     def raw(self, data):
-        if data and not self.lost:
+        if data and not self.lost and not self.transport.is_closing():
             self.transport.write(data)
 
     async def drained(self):

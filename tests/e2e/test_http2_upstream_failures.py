@@ -2,9 +2,13 @@
 # ctest: threads
 
 import asyncio
+import random
+import threading
+import time
 
 import h2.settings
 import pytest
+import wire
 from h2_origin import (CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, PROTOCOL_ERROR, PUSH_PROMISE,
                        REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, in_parallel)
 from origin import ClosedPort, DeafPort, reply
@@ -526,3 +530,67 @@ def test_goaways_under_load_fail_nothing(start, h2_origin, request_bytes):
     results = in_parallel(16, ask)
     assert results == [[200] * 40] * 16
     assert len(origin.connections) > 5
+
+
+def test_whatever_happens_every_request_ends(start, h2_origin):
+    """Endpoints that reset, refuse, go, close, stall and break off at random, clients that leave at random: each request has one whole answer or
+    a cut, no stream is lost, and what comes after is well served."""
+    dice = random.Random(7)
+    calm = threading.Event()
+
+    async def handler(stream):
+        here, throw = stream.connection, 9 if calm.is_set() else dice.randrange(16)
+        if throw == 0:
+            stream.reset(dice.choice([REFUSED_STREAM, NO_ERROR, PROTOCOL_ERROR, ENHANCE_YOUR_CALM]))
+        elif throw == 1:
+            here.goaway(max(0, stream.number - 2 * dice.randrange(4)))
+        elif throw == 2:
+            here.transport.abort()
+        elif throw == 3:
+            stream.head(200, [("content-length", "100000")])
+            await stream.data(b"x" * dice.randrange(1, 50_000), end=False)
+            stream.reset(2)
+        elif throw == 4:
+            await stream.until(lambda: stream.reset_code is not None)
+        elif throw == 5:
+            for _ in range(dice.randrange(20)):
+                stream.head(103, [("link", "</x>")])
+            await stream.reply(b"informed")
+        elif throw == 6:
+            stream.raw_head([(":status", "200"), ("Bad", "x")])
+        elif throw == 7:
+            stream.head(200)
+            await stream.data(b"y" * 300_000, end=False)
+            stream.trail([("x-sum", "1")])
+        elif throw == 8:
+            await stream.reply(b"early")  # before the request is whole
+        else:
+            await stream.whole()
+            await stream.reply(b"z" * dice.randrange(1, 40_000))
+
+    origin = h2_origin(handler, deaf=True)
+    proxy = start(to_origin(origin, cluster_options={"protocol": "http2", "connections_max": 4, "streams_max": 20}, route_options={"timeout": "500ms"}))
+
+    def client(seed):
+        own, statuses = random.Random(seed), []
+        for _ in range(60):
+            with proxy.client() as one:
+                body = b"b" * own.choice([0, 10, 30_000, 200_000])
+                if own.randrange(2):
+                    one.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                else:
+                    one.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                if own.randrange(4) == 0:
+                    continue  # it leaves
+                try:
+                    statuses.append(one.response().status)
+                except (wire.Incomplete, wire.Malformed):
+                    statuses.append(0)
+        return statuses
+
+    seen = {status for statuses in in_parallel(8, client) for status in statuses}
+    assert seen <= {0, 200, 502, 503, 504} and 200 in seen, seen
+    calm.set()
+    time.sleep(1.5)  # what was doubted is settled
+    with proxy.client() as one:
+        assert [one.get().status for _ in range(20)] == [200] * 20
