@@ -118,4 +118,4 @@ def wrk():
 def nginx_origin(tmp_path):
     """nginx(locations): a context manager of origin.nginx in this test's folder."""
     tool("nginx")
-    return lambda locations="": origins.nginx(tmp_path, locations)
+    return lambda locations="", listen="": origins.nginx(tmp_path, locations, listen)

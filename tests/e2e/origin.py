@@ -357,8 +357,8 @@ NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
 
 @contextlib.contextmanager
-def nginx(folder, locations=""):
-    """nginx as an origin: serves folder/www; `locations` is added to its server. Yields its address."""
+def nginx(folder, locations="", listen=""):
+    """nginx as an origin: serves folder/www; `locations` is added to its server, `listen` to its socket. Yields its address."""
     www, temp = folder / "www", folder / "nginx"
     for each in (www, temp):
         each.mkdir(exist_ok=True)
@@ -372,7 +372,7 @@ events {{ worker_connections 512; }}
 http {{
   access_log off; client_body_temp_path {temp}/body; proxy_temp_path {temp}/proxy; fastcgi_temp_path {temp}/fastcgi;
   uwsgi_temp_path {temp}/uwsgi; scgi_temp_path {temp}/scgi; client_max_body_size 0; keepalive_requests 1000000;
-  server {{ listen 127.0.0.1:{port} backlog=1024; root {www}; {locations} }}
+  server {{ listen 127.0.0.1:{port} backlog=1024 {listen}; root {www}; {locations} }}
 }}
 """
         (temp / "nginx.conf").write_text(config)

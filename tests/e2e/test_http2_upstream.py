@@ -544,6 +544,19 @@ def test_nghttpd_sends_trailers(start, tmp_path):
     assert response.body == b"content" and ("x-check", "1") in response.trailers
 
 
+def test_nginx_ends_its_connections_under_load_and_nothing_fails(start, nginx_origin, tmp_path, wrk):
+    """It says GOAWAY after each fifty requests."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "file").write_bytes(b"c" * 1000)
+    with nginx_origin("keepalive_requests 50;", "http2") as address:
+        proxy = start({"workers": 1, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}])],
+                       "clusters": [cluster(address, protocol="http2")]})
+        done = subprocess.run([wrk, "-t", "1", "-c", "20", "-d", "2s", f"http://127.0.0.1:{proxy.port}/file"], capture_output=True, text=True,
+                              check=True).stdout
+        assert "Socket errors" not in done and "Non-2xx" not in done, done
+        assert int(re.search(r"(\d+) requests in", done)[1]) > 200
+
+
 def test_load_without_a_failure(start, tmp_path, wrk):
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "file").write_bytes(b"c" * 10_000)
