@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "kernel/cluster.hpp"
+#include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/upstream/http2_session.hpp"
 #include "kernel/upstream/pool.hpp"
 
@@ -63,6 +64,7 @@ nghttp2_option* Http2Callbacks::make_options() {
   if (nghttp2_option_new(&options) != 0) return nullptr;
   nghttp2_option_set_no_auto_window_update(options, 1);  // windows are given back as bytes are handed on
   nghttp2_option_set_no_closed_streams(options, 1);
+  nghttp2_option_set_max_send_header_block_length(options, Arena::kDefaultMax);  // what a listener let in goes out
   return options;
 }
 
@@ -151,11 +153,13 @@ int Http2Callbacks::frame_sent(nghttp2_session* session, const nghttp2_frame* fr
   return 0;
 }
 
-// A GOAWAY came first: the peer has not seen it.
-int Http2Callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
+// The peer has not seen it: a GOAWAY came first, or it cannot be sent at all.
+int Http2Callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int error, void* self) {
   if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   for (const auto& stream : of(self).streams_) {
-    if (stream->serving() && stream->id() == frame->hd.stream_id) stream->refused();
+    if (!stream->serving() || stream->id() != frame->hd.stream_id) continue;
+    const bool late = error == NGHTTP2_ERR_START_STREAM_NOT_ALLOWED || error == NGHTTP2_ERR_SESSION_CLOSING;
+    late ? stream->refused() : stream->connection_lost(hooks::kEndReset, "the request cannot be sent");
   }
   return 0;
 }

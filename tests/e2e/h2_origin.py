@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
         config = h2.config.H2Configuration(client_side=False, header_encoding=None, validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
         self.h2 = h2.connection.H2Connection(config)
-        self.encoder = self.h2.encoder
+        self.encoder, self.h2.decoder.max_header_list_size = self.h2.encoder, 1024 * 1024
         self.origin.connections.append(self)
         if self.origin.greet:
             self.origin.greet(self)

@@ -69,6 +69,15 @@ def test_a_body_arrives_whole(start, h2_origin, chunked):
     assert stream.trailers == ([("x-sum", "7")] if chunked else None)
 
 
+def test_a_long_head_goes_out_as_it_came(start, h2_origin):
+    origin = h2_origin(settings={h2.settings.SettingCodes.MAX_HEADER_LIST_SIZE: 1024 * 1024})
+    proxy = start(to_origin(origin, {"limits": {"head_bytes": "300KiB"}}, {"protocol": "http2"}))
+    fields = "".join(f"x-{i}: {chr(97 + i % 26) * 2500}\r\n" for i in range(90))
+    with proxy.client() as client:
+        assert client.get(fields=fields).status == 200
+    assert sum(len(value) == 2500 for _, value in origin.only_stream().fields) == 90
+
+
 def test_a_body_of_no_bytes_says_so(start, h2_origin):
     origin = h2_origin()
     with start(config(origin)).client() as client:
