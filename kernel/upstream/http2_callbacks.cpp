@@ -164,13 +164,13 @@ int Http2Callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame,
   return 0;
 }
 
-int Http2Callbacks::send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t size, nghttp2_data_source* source,
+// Frames are never padded.
+int Http2Callbacks::send_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head, std::size_t size, nghttp2_data_source* source,
                               void* self) {
   constexpr std::size_t kFrameHeadBytes = 9;
   Transport& transport = of(self).transport_;
   if (transport.out().size() > Http2Session::kUnsentBytesMax) transport.flush();
   if (transport.blocked()) return NGHTTP2_ERR_WOULDBLOCK;
-  (void)frame;  // never padded
   auto& stream = *static_cast<Http2Stream*>(source->ptr);
   transport.send(text_of(head, kFrameHeadBytes));
   transport.send(stream.provided(size));

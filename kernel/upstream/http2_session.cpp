@@ -180,6 +180,7 @@ void Http2Session::over() {
 // --- its bytes ---
 
 void Http2Session::read() {
+  const std::uint64_t heard_before = heard_;
   bool ended = false;
   bool broken = false;
   while (alive() && !broken && transport_.readable()) {
@@ -198,7 +199,7 @@ void Http2Session::read() {
     if (allowance_ < 0) wrong_ = "the upstream sends too many frames that bring nothing";
     broken = used < 0 || block_bytes_ > kBlockBytesMax || allowance_ < 0;
   }
-  if (doubted_ && !ended) {
+  if (doubted_ && heard_ != heard_before) {
     doubted_ = false;
     silence_.clear();
     pool_.note_room(*this);
