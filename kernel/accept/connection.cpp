@@ -170,6 +170,8 @@ std::unique_ptr<Protocol> Connection::first_protocol() {
   return std::make_unique<Http1Server>(*this);
 }
 
+bool Connection::may_speak_http2() { return listener_->config->speaks_http2 && (tls() == nullptr || tls()->peer().alpn.empty()); }
+
 void Connection::speak_http2(std::string_view received) {
   worker_.reactor.retire([before = std::shared_ptr<Protocol>(std::move(protocol_))] {});
   protocol_ = std::make_unique<Http2Server>(*this, received);

@@ -40,6 +40,7 @@ class Connection final : public IoHandler {
   void follow_generation();                // between two exchanges
   std::uint64_t count_request() { return ++requests_; }
   void set_addresses(const Address& source, const Address& destination);  // of the client it is passed on for; before `open`
+  bool may_speak_http2();                  // if its first bytes say so: nothing else was agreed on
   // Another one, from its first bytes on, which have been read already. The caller is destroyed when the turn is over.
   void speak_http2(std::string_view received);
 

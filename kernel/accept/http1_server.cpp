@@ -147,7 +147,7 @@ bool Http1Server::take_head(std::string_view data, bool owned) {
     return false;
   }
   scanned_ = 0;
-  if (scan.size == kPreface.size() && data.starts_with(kPreface) && connection_.requests() == 0 && listener().config->speaks_http2) {
+  if (scan.size == kPreface.size() && data.starts_with(kPreface) && connection_.requests() == 0 && connection_.may_speak_http2()) {
     state_ = State::kClosed;
     connection_.speak_http2(data);
     return true;
