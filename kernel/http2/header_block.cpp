@@ -95,12 +95,12 @@ bool RequestBlock::join_cookies() {
   if (joined == nullptr) return false;
   char* to = joined;
   for (const http::Field& field : head_->fields) {
-    if (field.name != "cookie") continue;
+    if (field.name != "cookie" || field.value.empty()) continue;
     if (to != joined) {
       std::memcpy(to, "; ", 2);
       to += 2;
     }
-    if (!field.value.empty()) std::memcpy(to, field.value.data(), field.value.size());
+    std::memcpy(to, field.value.data(), field.value.size());
     to += field.value.size();
   }
   head_->fields.remove("cookie");

@@ -57,6 +57,7 @@ TEST_CASE("a header block becomes a head like one of HTTP/1.1") {
   CHECK(head.fields.find(Name::kHost) != nullptr);
   CHECK(value_of(head, "cookie") == "a=1; b=2");
   CHECK(head.fields.find("cookie", 1) == nullptr);
+  CHECK(value_of(Block(with({{"cookie", ""}, {"cookie", "a=1"}, {"cookie", ""}})).head, "cookie") == "a=1");
 }
 
 TEST_CASE("the end of the stream and Content-Length say how a request is framed") {
