@@ -23,18 +23,14 @@ struct Http2Callbacks {
     Http2Server& self = server(user);
     switch (frame->type) {
       case NGHTTP2_DATA:
-        if (frame->length != 0) {
-          self.frames_.useful_frame();
-          return kGoOn;
-        }
-        if ((frame->flags & NGHTTP2_FLAG_END_STREAM) != 0) return kGoOn;
+        if (frame->length != 0 || (frame->flags & NGHTTP2_FLAG_END_STREAM) != 0) return kGoOn;
         break;
       case NGHTTP2_HEADERS:
         self.frames_.useful_frame();
         return frame->stream_id < self.skipped_from_ || frame->stream_id > self.skipped_to_ ? kGoOn : self.out_of_order();
       default: break;
     }
-    return self.frames_.useless_frame(self.worker_.reactor.now_ms()) ? kGoOn : self.flood("http2_frames");
+    return self.useless_frame();
   }
 
   static int begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
@@ -72,6 +68,7 @@ struct Http2Callbacks {
         if (of == nullptr) return kGoOn;
         return frame->headers.cat == NGHTTP2_HCAT_REQUEST ? self.head_complete(*of, end_stream) : self.trailers_complete(*of, end_stream);
       case NGHTTP2_DATA:
+        if (!end_stream && frame->data.padlen != 0 && frame->hd.length == frame->data.padlen) return self.useless_frame();  // nothing but padding
         if (of == nullptr || !end_stream) return kGoOn;
         if (!of->end_received()) self.refuse(*of, NGHTTP2_PROTOCOL_ERROR);
         self.due(*of);
@@ -84,6 +81,7 @@ struct Http2Callbacks {
 
   static int data_chunk(nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t size, void* user) {
     Http2Server& self = server(user);
+    self.frames_.useful_frame();
     Http2Stream* const of = stream(session, id);
     if (of == nullptr) {
       self.consumed(id, size);
@@ -189,6 +187,10 @@ void Http2Server::submit_settings() {
   const std::uint64_t all = std::min<std::uint64_t>(config.stream_window * config.concurrent_streams, NGHTTP2_MAX_WINDOW_SIZE);
   const std::int32_t window = std::max<std::int32_t>(static_cast<std::int32_t>(all), NGHTTP2_INITIAL_CONNECTION_WINDOW_SIZE);
   nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, window);
+}
+
+int Http2Server::useless_frame() {
+  return frames_.useless_frame(worker_.reactor.now_ms()) ? kGoOn : flood("http2_frames");
 }
 
 int Http2Server::flood(const char* limit) {

@@ -80,7 +80,8 @@ class Http2Server final : public Protocol {
   int head_complete(Http2Stream& stream, bool end_stream);
   int trailers_complete(Http2Stream& stream, bool end_stream);
   void refuse(Http2Stream& stream, std::uint32_t code);
-  int flood(const char* limit);                                // the callback's answer
+  int useless_frame();                                         // these give the callback's answer
+  int flood(const char* limit);
   int out_of_order();
 
   Connection& connection_;

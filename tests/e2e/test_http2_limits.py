@@ -59,6 +59,7 @@ FLOODS = {
     "priority": frame(PRIORITY, 0, 1, b"\0\0\0\3\7"),
     "window_update": frame(WINDOW_UPDATE, payload=b"\0\0\0\1"),
     "empty_data": frame(DATA, 0, 1),
+    "data_of_padding": frame(DATA, 8, 1, b"\3\0\0\0"),
     "goaway": frame(GOAWAY, payload=b"\0" * 8),
 }
 
