@@ -282,7 +282,7 @@ bool Exchange::attempt_unsent() const { return client == nullptr || client->unse
 
 bool Exchange::can_retry() const {
   if (head_sent_ || stage != Stage::kAttemptEnd || request.is_connect()) return false;
-  return !has_request_body() || kept_;
+  return !has_request_body() || gathered_ || (kept_ && held_.size() <= keep_max);  // what is kept for refused streams alone is not for plugins
 }
 
 void Exchange::count_attempt_end() const {

@@ -524,6 +524,28 @@ def test_an_upgrade_that_is_not_allowed_is_an_ordinary_request(start, h2_origin)
         assert client.get(fields="Connection: upgrade\r\nUpgrade: websocket\r\n").status == 200
 
 
+# --- plugins see what they see on HTTP/1.1 ---
+
+
+def test_a_plugin_repeats_no_more_than_it_asked_to_be_kept(start, h2_origin):
+    async def handler(stream):
+        await stream.whole()
+        first = sum(s.path == stream.path for s in origin.streams) == 1
+        await stream.reply(b"busy" if first else bytes(stream.body), 503 if first else 200)
+
+    origin = h2_origin(handler)
+    settings = {"methods": ["POST"], "replay_bytes": "1KiB", "backoff": {"base": "1ms", "max": "2ms"}, "budget": {"percent": 1000, "minimum": 1000}}
+    proxy = start({"workers": 1, "plugins": [{"name": "again", "use": "retry", "config": settings}],
+                   "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}], chain=["again"])],
+                   "clusters": [cluster(origin, protocol="http2")]})
+    with proxy.client() as client:
+        for size, status in ((100, 200), (4000, 503)):
+            body = b"b" * size
+            client.send(b"POST /%d HTTP/1.1\r\nHost: a.example\r\nContent-Length: %d\r\n\r\n" % (size, size) + body)
+            response = client.response()
+            assert response.status == status and response.body == (body if status == 200 else b"busy")
+
+
 # --- peers that others wrote ---
 
 
