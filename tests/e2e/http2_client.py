@@ -1,18 +1,28 @@
-"""A downstream that speaks HTTP/2 over cleartext, by python3-h2, and can send what h2 would not: any fields, any frames. Every wait has a
+"""A downstream that speaks HTTP/2, by python3-h2, and can send what h2 would not: any fields, any frames. Every wait has a
 deadline."""
 
+import functools
 import socket
+import ssl
 import time
 
 import h2.config
 import h2.connection
 import h2.events
 import h2.settings
+import pairing
 import wire
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, RST_STREAM, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION, DATA, HEADERS, PRIORITY = 4, 3, 6, 7, 8, 9, 0, 1, 2
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 2, 3, 5, 7, 8, 11
+
+
+@functools.cache
+def tls_context():
+    context = pairing.new_client_context()
+    context.set_alpn_protocols(["h2"])
+    return context
 
 
 def frame(kind, flags=0, stream=0, payload=b""):
@@ -48,6 +58,8 @@ class Http2Client:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(deadline)
         self.socket.connect(("127.0.0.1", port))
+        if pairing.TLS:
+            self.socket = tls_context().wrap_socket(self.socket, server_hostname=pairing.NAME)
         self.deadline, self.read_bodies, self.received = deadline, read_bodies, bytearray()
         config = h2.config.H2Configuration(client_side=True, header_encoding="latin-1", validate_outbound_headers=False,
                                            normalize_outbound_headers=False)
@@ -73,7 +85,7 @@ class Http2Client:
         try:
             self.socket.sendall(data)
             return True
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             return False
 
     def flush(self):
@@ -124,7 +136,7 @@ class Http2Client:
             data = self.socket.recv(262144)
         except socket.timeout:
             raise AssertionError(f"nothing more within {self.deadline} s; so far {self.streams} {self.goaways}") from None
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):
             self.was_reset = True
             data = b""
         if not data:

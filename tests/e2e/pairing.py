@@ -27,6 +27,10 @@ def _made():
 
 @functools.cache
 def client_context():
+    return new_client_context()
+
+
+def new_client_context():
     authority, _ = _made()
     return authority.client_context()
 

@@ -8,6 +8,7 @@ import pytest
 from conftest import tool
 from http2_client import CANCEL, NO_ERROR, Http2Client, Stream, head
 from origin import reply
+from pairing import SCHEME
 from proxy import cluster, listener, to_origin
 
 
@@ -31,7 +32,7 @@ def client(proxy):
 
 @pytest.mark.parametrize("name", ["in", "h2"])
 def test_curl_with_prior_knowledge(proxy, origin, curl, name):
-    done = subprocess.run([curl, "-sS", "--http2-prior-knowledge", "-w", " %{http_version} %{http_code}", f"http://127.0.0.1:{proxy.ports[name]}/x"],
+    done = subprocess.run([curl, "-sSk", "--http2-prior-knowledge", "-w", " %{http_version} %{http_code}", f"{SCHEME}://127.0.0.1:{proxy.ports[name]}/x"],
                           capture_output=True, text=True, timeout=30)
     assert done.stdout == "ok 2 200", done
     request = origin.only_request()
@@ -283,8 +284,8 @@ def test_an_upstream_that_breaks_off(client, origin):
 
 
 def test_a_long_reply_of_a_plugin(proxy, origin, curl):
-    done = subprocess.run([curl, "-sS", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "--limit-rate", "20M",
-                           f"http://127.0.0.1:{proxy.ports['play']}/big"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([curl, "-sSk", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "--limit-rate", "20M",
+                           f"{SCHEME}://127.0.0.1:{proxy.ports['play']}/big"], capture_output=True, text=True, timeout=30)
     assert done.stdout == "200 20000000", done
 
 
@@ -326,13 +327,13 @@ def test_a_client_that_goes_ends_all_its_requests(proxy, origin):
 def test_nghttp_with_a_body(proxy, origin, tmp_path):
     body = tmp_path / "body"
     body.write_bytes(b"z" * 200_000)
-    done = subprocess.run([tool("nghttp"), "-v", "-d", str(body), f"http://127.0.0.1:{proxy.ports['in']}/n"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([tool("nghttp"), "-v", "-d", str(body), f"{SCHEME}://127.0.0.1:{proxy.ports['in']}/n"], capture_output=True, text=True, timeout=30)
     assert ":status: 200" in done.stdout, done.stdout
     assert origin.only_request().body == body.read_bytes()
 
 
 def test_h2load(proxy, origin):
-    done = subprocess.run([tool("h2load"), "-n", "10000", "-c", "20", "-m", "100", f"http://127.0.0.1:{proxy.ports['in']}/"], capture_output=True,
+    done = subprocess.run([tool("h2load"), "-n", "10000", "-c", "20", "-m", "100", f"{SCHEME}://127.0.0.1:{proxy.ports['in']}/"], capture_output=True,
                           text=True, timeout=120)
     counts = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
     assert counts and counts.groups() == ("10000", "10000", "0", "0"), done.stdout

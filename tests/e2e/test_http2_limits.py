@@ -14,6 +14,7 @@ from conftest import tool
 from http2_client import (CANCEL, CONTINUATION, DATA, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, NO_ERROR, PING, PRIORITY, SETTINGS, WINDOW_UPDATE,
                           Http2Client, frame, head)
 from origin import reply
+from pairing import SCHEME
 from proxy import SANITIZED, cluster, listener, to_origin
 
 MIB = 1024
@@ -199,8 +200,8 @@ def test_a_slow_reader_of_much_keeps_memory_flat(proxy, origin, curl):
 
     origin.handler = handler
     memory = proxy.rss_kib()
-    reading = subprocess.Popen([curl, "-sS", "--http2-prior-knowledge", "--limit-rate", "25M", "-o", "/dev/null", "-w", "%{size_download}",
-                                f"http://127.0.0.1:{proxy.ports['in']}/big"], stdout=subprocess.PIPE, text=True)
+    reading = subprocess.Popen([curl, "-sSk", "--http2-prior-knowledge", "--limit-rate", "25M", "-o", "/dev/null", "-w", "%{size_download}",
+                                f"{SCHEME}://127.0.0.1:{proxy.ports['in']}/big"], stdout=subprocess.PIPE, text=True)
     most = memory
     while reading.poll() is None:
         most = max(most, proxy.rss_kib())
@@ -406,6 +407,6 @@ def test_a_drain_that_is_over_cuts_what_is_left(start, origin):
 
 def test_h2load_while_connections_are_bounded(proxy, origin):
     """Clients that are told to go come back with a new connection."""
-    done = subprocess.run([tool("h2load"), "-n", "300", "-c", "4", "-m", "4", f"http://127.0.0.1:{proxy.ports['few']}/"], capture_output=True, text=True,
+    done = subprocess.run([tool("h2load"), "-n", "300", "-c", "4", "-m", "4", f"{SCHEME}://127.0.0.1:{proxy.ports['few']}/"], capture_output=True, text=True,
                           timeout=60)
     assert "300 succeeded, 0 failed, 0 errored" in done.stdout, done.stdout

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 
+import pairing
 import pytest
 from http2_client import CANCEL, NO_ERROR, Http2Client, head
 from proxy import cluster, listener
@@ -62,6 +63,8 @@ def talk(client, number):
         client.data(number, word)
         client.wait(lambda: len(stream.body) == before + len(word), "the echo")
         assert stream.body[before:] == word.upper()
+    if pairing.TLS:  # the origin's TLS cannot close one half
+        return stream
     client.data(number, b"", end=True)
     assert client.response(number).ended and stream.body.endswith(b"bye")
     return stream
