@@ -271,6 +271,22 @@ def test_a_head_over_its_limit(client, origin):
     assert client.get("/after").status == 200
 
 
+def test_an_origin_that_answers_before_the_body_has_come(client, origin):
+    async def handler(connection, request):
+        connection.send(reply(b"enough"))
+        await connection.until_closed()
+
+    origin.head_handler = handler
+    number = client.start(head("/early", "POST"), end=False)
+    client.data(number, b"x" * 1000)
+    stream = client.response(number)
+    assert (stream.status, bytes(stream.body), stream.ended) == (200, b"enough", True)
+    client.wait(lambda: stream.reset is not None, "the stream's reset")
+    assert stream.reset == NO_ERROR
+    origin.head_handler = None
+    assert client.get("/after").status == 200
+
+
 def test_an_upstream_that_breaks_off(client, origin):
     async def handler(connection, request):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")

@@ -141,6 +141,28 @@ def test_fields(client, origin):
     assert request.all("Host") == ["a.example"] and len(request.list("Via")) == 2
 
 
+def test_both_bodies_at_once(chain, origin):
+    """Each piece is answered before the next is sent."""
+    async def handler(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        last = b""
+        while not last.endswith(b"0\r\n\r\n"):
+            last = await connection.read_some()
+            connection.send(f"{len(last):x}\r\n".encode() + last.upper() + b"\r\n")
+        connection.send(b"0\r\nX-Sum: 1\r\n\r\n")
+
+    origin.head_handler = handler
+    with Http2Client(chain.port) as client:
+        number = client.start(head("/both", "POST"), end=False)
+        stream = client.streams[number]
+        for i in range(20):
+            client.data(number, f"piece{i}".encode())
+            client.wait(lambda: f"PIECE{i}\r\n".encode() in stream.body, "the answer to it")
+            assert not stream.ended
+        client.data(number, b"", end=True)
+        assert client.response(number).trailers == [("x-sum", "1")]
+
+
 def accepted(request):
     (key,) = request.all("Sec-WebSocket-Key")
     return base64.b64encode(hashlib.sha1((key + GUID).encode()).digest())
