@@ -195,8 +195,8 @@ struct Listener {
   std::string name;
   std::string address;               // ip:port, [ip]:port; port 0 = any, printed at start
   bool transparent = false;          // takes connections to addresses that are not this host's (TPROXY); CAP_NET_ADMIN
-  // proxy_protocol: off | optional | required: connections begin with a header, version 1 or 2, that says whose they are. It must be there
-  // within timeouts.head. Whoever can connect can say what he likes: only where nobody but such proxies can.
+  // proxy_protocol: off | optional | required: connections begin with a header, version 1 or 2, that says whose they are. It, or the first bytes
+  // of something else where it is optional, must come within timeouts.head. Whoever can connect can say what he likes.
   enum class ProxyProtocol : std::uint8_t { kOff, kOptional, kRequired } proxy_protocol = ProxyProtocol::kOff;
   std::vector<std::string> chain;    // instance names, outermost first
   std::vector<Route> routes;         // routes: [...], or those of the table named by route_table

@@ -78,6 +78,21 @@ def test_curl_sends_one(proxy, curl):
     assert f"x-destination: 127.0.0.1:{proxy.ports['required']}" in done.stdout and "x-original" not in done.stdout
 
 
+def test_before_http2_from_curl(proxy, curl):
+    done = subprocess.run([curl, "-sS", "-i", "--max-time", "20", "--haproxy-protocol", "--http2-prior-knowledge",
+                           f"http://127.0.0.1:{proxy.ports['optional']}/"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 and done.stdout.startswith("HTTP/2 200"), done
+    assert f"x-destination: 127.0.0.1:{proxy.ports['optional']}" in done.stdout
+
+
+def test_before_http2_from_haproxy(proxy, tmp_path):
+    server = f"backend out\n  server cleat 127.0.0.1:{proxy.ports['required']} send-proxy-v2 proto h2"
+    with passing.haproxy(tmp_path, frontend="default_backend out", backend=server) as address:
+        with Client(int(address.split(":")[1])) as client:
+            for _ in range(2):
+                assert facts(client.get()) == (text(client.socket.getsockname()), address, address)
+
+
 # --- beneath TLS ---
 
 @pytest.fixture(scope="module")
