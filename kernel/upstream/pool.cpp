@@ -161,7 +161,9 @@ void Pool::use_tls(Transport& transport, Endpoint& endpoint, std::string_view se
 
 Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
   if (multiplexed()) {
-    if (Http2Session* session = session_with_room(*endpoint, server_name(requester), fresh)) {
+    Http2Session* session = session_with_room(*endpoint, server_name(requester), fresh);
+    if (session == nullptr && fresh && full() && idle_first_ == nullptr) session = session_with_room(*endpoint, server_name(requester), false);
+    if (session != nullptr) {
       if (session->is_idle) remove_idle(*session);
       return session->serve(requester) ? Acquired::kNow : Acquired::kLater;
     }

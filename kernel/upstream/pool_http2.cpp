@@ -43,6 +43,7 @@ void Pool::session_unused(Http2Session& session) {
   if (timeout != 0) session.idle(worker_.reactor.now_ms() + timeout);
   add_idle(session);
   note_room(session);
+  if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);  // it makes room for another endpoint's
 }
 
 void Pool::wait_again(Requester& requester, const std::shared_ptr<Endpoint>& endpoint) {

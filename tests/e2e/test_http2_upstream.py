@@ -301,6 +301,27 @@ def test_more_than_may_wait_are_answered_503(start, h2_origin):
         client.close()
 
 
+def test_who_waits_for_another_endpoint_gets_the_place_of_a_connection_that_is_idle(start, h2_origin):
+    first, second = h2_origin(), h2_origin()
+    event = first.event()
+
+    async def handler(stream):
+        await event.wait()
+        await stream.reply(b"first")
+
+    first.handler = handler
+    proxy = start({"workers": 1, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "both"}])],
+                   "clusters": [cluster(first, second, name="both", protocol="http2", connections_max=1)]})
+    clients = [proxy.client() for _ in range(4)]
+    for client in clients:  # the endpoints take turns
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    first.wait_for(lambda: first.streams or second.streams, "a request")
+    first.set_event(event)
+    assert sorted(client.response().body for client in clients) == [b"first", b"first", b"ok", b"ok"]
+    for client in clients:
+        client.close()
+
+
 def test_a_connection_ends_after_its_requests(start, h2_origin):
     origin = h2_origin()
     proxy = start(config(origin, requests_per_connection=3))

@@ -125,6 +125,28 @@ def test_a_stream_that_is_always_refused_is_sent_twice_and_no_more(start, h2_ori
     assert len(origin.streams) == 2
 
 
+def test_a_refused_stream_is_sent_again_on_the_same_connection_where_there_can_be_no_other(start, h2_origin):
+    origin = h2_origin()
+    event = origin.event()
+
+    async def handler(stream):
+        if stream.path == "/slow":
+            await event.wait()
+        elif len(origin.streams) == 2:
+            return stream.reset(REFUSED_STREAM)
+        await stream.reply(b"well")
+
+    origin.handler = handler
+    proxy = start(config(origin, connections_max=1))
+    with proxy.client() as slow, proxy.client() as client:
+        slow.send(b"GET /slow HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        origin.wait_for(lambda: origin.streams, "the slow request")
+        assert client.get().body == b"well"
+        origin.set_event(event)
+        assert slow.response().body == b"well"
+    assert len(origin.connections) == 1 and len(origin.streams) == 3
+
+
 def test_a_long_body_cannot_be_sent_again(start, h2_origin):
     """More of it than is kept had gone when the stream was refused."""
     async def refuse(stream):
