@@ -228,16 +228,23 @@ void Pool::release(Http1Client& client, bool reusable) {
 
 void Pool::serve_waiting_later(void* self, std::uint64_t) { static_cast<Pool*>(self)->serve_waiting(); }
 
+// In their order, but past those for whom there is no place yet: a stream may be free at an endpoint while another's connection is awaited.
 void Pool::serve_waiting() {
-  while (!waiting_.empty()) {
-    const Waiting next = waiting_.front();
-    if (full() && idle_first_ == nullptr && session_with_room(*next.endpoint, server_name(*next.requester), false) == nullptr) return;
-    waiting_.pop_front();
+  for (std::size_t i = 0; i < waiting_.size();) {
+    const bool place = !full() || idle_first_ != nullptr;
+    if (!place && !multiplexed()) return;
+    const Waiting next = waiting_[i];
+    if (!place && session_with_room(*next.endpoint, server_name(*next.requester), false) == nullptr) {
+      ++i;
+      continue;
+    }
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
     switch (acquire(*next.requester, next.endpoint, false)) {
       case Acquired::kNow: next.requester->attempt_connected(); break;
       case Acquired::kLater: break;
       case Acquired::kRefused: next.requester->attempt_failed(CLEAT_END_OVERFLOW); break;
     }
+    i = 0;  // others may have come or gone
   }
 }
 

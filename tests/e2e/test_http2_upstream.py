@@ -10,6 +10,7 @@ import ssl
 import struct
 import subprocess
 import threading
+import time
 
 import h2.settings
 import pytest
@@ -318,6 +319,44 @@ def test_who_waits_for_another_endpoint_gets_the_place_of_a_connection_that_is_i
     first.wait_for(lambda: first.streams or second.streams, "a request")
     first.set_event(event)
     assert sorted(client.response().body for client in clients) == [b"first", b"first", b"ok", b"ok"]
+    for client in clients:
+        client.close()
+
+
+def test_who_waits_for_a_connection_holds_up_nobody_who_waits_for_a_stream(start, h2_origin):
+    origins, events = [h2_origin(), h2_origin()], {}
+
+    async def handler(stream):
+        await events.setdefault(stream.path, asyncio.Event()).wait()
+        await stream.reply(stream.path.encode())
+
+    def let_go(origin, path):
+        origin.loop.call_soon_threadsafe(lambda: events.setdefault(path, asyncio.Event()).set())
+
+    for origin in origins:
+        origin.handler = handler
+    proxy = start({"workers": 1, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "both"}])],
+                   "clusters": [cluster(*origins, name="both", protocol="http2", connections_max=1, streams_max=2)]})
+    clients = []
+    for number in range(1, 6):  # the endpoints take turns: one has 1 and 3, and 5 waits for it behind 2 and 4, which wait for the other
+        clients.append(proxy.client())
+        clients[-1].send(f"GET /{number} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())
+        if number == 1:
+            origins[0].wait_for(lambda: origins[0].streams or origins[1].streams, "the first request")
+            owner = origins[0] if origins[0].streams else origins[1]
+        elif number == 3:
+            owner.wait_for(lambda: len(owner.streams) == 2, "the third request")
+        else:
+            time.sleep(0.05)
+    let_go(owner, "/1")
+    assert clients[0].response().body == b"/1"
+    owner.wait_for(lambda: any(s.path == "/5" for s in owner.streams), "the fifth request")
+    for path in ("/3", "/5"):
+        let_go(owner, path)
+    other = origins[1] if owner is origins[0] else origins[0]
+    for path in ("/2", "/4"):
+        let_go(other, path)
+    assert [client.response().body for client in clients[1:]] == [b"/2", b"/3", b"/4", b"/5"]
     for client in clients:
         client.close()
 
