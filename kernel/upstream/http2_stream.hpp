@@ -29,7 +29,7 @@ class Http2Stream final : public Upstream {
   bool blocked() const override { return !closed_ && out_.size() >= kOutBytesMax; }
   void pull() override;
   void enter_tunnel() override { tunnel_ = true; }  // its bytes come as content does
-  bool reused() const override { return reused_ || refused_; }
+  bool reused() const override { return (reused_ && !reset_by_peer_) || refused_; }  // a reset says nothing of a connection grown stale
   bool unsent() const override { return !head_sent_ || refused_; }
   bool response_begun() const override { return begun_; }
   void release(bool reusable) override;

@@ -3,8 +3,10 @@ nginx are peers that others wrote. Each listens on 127.0.0.1 at a port the syste
 the origin's own thread; tests read its records from theirs, after settle()."""
 
 import asyncio
+import base64
 import contextlib
 import functools
+import hashlib
 import http.server
 import shutil
 import socket
@@ -13,6 +15,7 @@ import threading
 import time
 
 import pairing
+import relay_up
 import wire
 
 
@@ -20,6 +23,24 @@ def reply(body=b"ok", status="200 OK", fields="", length=True):
     """A whole response with Content-Length."""
     head = f"HTTP/1.1 {status}\r\n" + (f"Content-Length: {len(body)}\r\n" if length else "") + fields + "\r\n"
     return head.encode("latin-1") + body
+
+
+def listen(receive_buffer=None):
+    """A listening socket on 127.0.0.1, at a port the system chose."""
+    listening = socket.socket()
+    if receive_buffer:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(512)
+    return listening
+
+
+def switched(request, fields="", protocol="websocket"):
+    """The head of the answer that agrees to an upgrade."""
+    key = request.get("Sec-WebSocket-Key", "").encode()
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
+    return f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\nSec-WebSocket-Accept: {accept}\r\n{fields}\r\n".encode()
 
 
 class Connection(asyncio.Protocol):
@@ -166,21 +187,21 @@ class RecordingOrigin:
 
     def __init__(self, handler=None, receive_buffer=None, keep_bytes=True, tls=None):
         self.connections, self.failures = [], []
-        self.keep_bytes, self.tls = keep_bytes, tls or (pairing.server_context() if pairing.TLS else None)
+        self.keep_bytes, self.tls = keep_bytes, tls or (pairing.server_context() if pairing.ORIGIN_TLS else None)
         self.default_handler = handler or self._ok
         self.handler, self.head_handler = self.default_handler, None
         self._marks = {}
         self.on_connection = self.serve
         self.loop = asyncio.new_event_loop()
-        listening = socket.socket()
-        if receive_buffer:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(512)
+        listening = listen(receive_buffer)
         self.port = listening.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
-        if pairing.TLS:
+        self._relay = None
+        if pairing.UP:
+            at = listen()
+            self._relay = relay_up.Relay(at, self.port, self.failures)
+            self.address = f"127.0.0.1:{at.getsockname()[1]}"
+        if pairing.TLS or pairing.UP:
             pairing.origins.add(self.address)
         self._thread = threading.Thread(target=self._main, args=(listening,), daemon=True)
         self._thread.start()
@@ -192,6 +213,8 @@ class RecordingOrigin:
     def _main(self, listening):
         asyncio.set_event_loop(self.loop)
         self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
+        if self._relay:
+            self.loop.run_until_complete(self._relay.serve())
         self.loop.run_forever()
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
@@ -212,7 +235,7 @@ class RecordingOrigin:
         """Returns once everything that had arrived in this process's sockets has been recorded."""
 
         async def turns():
-            for _ in range(4):  # each turn of the loop polls the sockets once
+            for _ in range(24 if self._relay else 4):  # each turn of the loop polls the sockets once
                 await asyncio.sleep(0)
 
         self.call(turns())
@@ -260,6 +283,8 @@ class RecordingOrigin:
     def close(self):
         async def end():
             self._server.close()
+            if self._relay:
+                self._relay.close()
             tasks = [c.task for c in self.connections if not c.task.done()]
             for task in tasks:
                 task.cancel()

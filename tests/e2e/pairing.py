@@ -1,5 +1,9 @@
-"""On what wires the suite runs: CLEAT_WIRE=tls puts TLS between the tests' client and the proxy, and between the proxy and the recording origin, without
-the tests knowing. Unset: in the clear."""
+"""On what wires the suite runs: CLEAT_WIRE is a set of words, joined by "+". Unset: HTTP/1.1 in the clear on both sides.
+  tls     TLS between the tests' client and the proxy, and between the proxy and the recording origin
+  h2down  HTTP/2 to the proxy: the tests' client reaches it through relay_down
+  h2up    HTTP/2 from the proxy: it reaches the recording origin through relay_up
+Tests do not know; those that look at what is not there on such a wire say so by the marks below. What a relay cannot say in HTTP/2 it refuses, so
+that no test passes by what a relay made of it."""
 
 import atexit
 import functools
@@ -10,11 +14,15 @@ import tempfile
 import pytest
 from certificates import Authority
 
-TLS = os.environ.get("CLEAT_WIRE") == "tls"
+WORDS = set(filter(None, os.environ.get("CLEAT_WIRE", "").split("+")))
+assert WORDS <= {"tls", "h2down", "h2up"}, f"CLEAT_WIRE: {WORDS}"
+TLS, DOWN, UP = "tls" in WORDS, "h2down" in WORDS, "h2up" in WORDS
 NAME = "a.example"
 SCHEME = "https" if TLS else "http"
-WS = "wss" if TLS else "ws"
-origins = set()  # addresses of those that speak TLS
+CLIENT_TLS, ORIGIN_TLS = TLS and not DOWN, TLS and not UP  # else the relays have it
+WS = "wss" if CLIENT_TLS else "ws"
+DOWN_VERSION, UP_VERSION = "2" if DOWN else "1.1", "2" if UP else "1.1"  # as Via has them
+origins = set()  # addresses of those that speak what these words say
 
 
 @functools.cache
@@ -26,19 +34,25 @@ def _made():
 
 
 @functools.cache
-def client_context():
-    return new_client_context()
+def client_context(*protocols):
+    return new_client_context(*protocols)
 
 
-def new_client_context():
+def new_client_context(*protocols):
     authority, _ = _made()
-    return authority.client_context()
+    context = authority.client_context()
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
 
 
 @functools.cache
-def server_context():
+def server_context(*protocols):
     authority, leaf = _made()
-    return authority.server_context(leaf)
+    context = authority.server_context(leaf)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
 
 
 def of_listener():
@@ -46,16 +60,35 @@ def of_listener():
 
 
 def of_cluster(addresses):
-    return {"tls": {"ca": str(_made()[0].certificate), "server_name": NAME}} if origins.intersection(addresses) else {}
+    if not origins.intersection(addresses):
+        return {}
+    tls = {"tls": {"ca": str(_made()[0].certificate), "server_name": NAME}} if TLS else {}
+    return {**tls, **({"protocol": "http2"} if UP else {})}
 
 
 def of_websocket():
-    return {"ssl": client_context(), "server_hostname": NAME} if TLS else {}
+    return {"ssl": client_context(), "server_hostname": NAME} if CLIENT_TLS else {}
 
 
-def needs_half_close():
-    if TLS:
+def needs_half_close(tunnel=False):
+    if CLIENT_TLS:
         pytest.skip("Python's TLS cannot close one half")
+    if DOWN and not tunnel:
+        pytest.skip("a connection of HTTP/2 has no halves")
+
+
+def expect_refused(client):
+    """Behind a refusal: HTTP/1.1's connection ends with it, HTTP/2's goes on."""
+    if not DOWN:
+        client.expect_closed()
+
+
+def needs_http1_down(reason):
+    return pytest.mark.skipif(DOWN, reason=f"HTTP/1.1 from the client: {reason}")
+
+
+def needs_http1_up(reason):
+    return pytest.mark.skipif(UP, reason=f"HTTP/1.1 to the origin: {reason}")
 
 
 needs_clear = pytest.mark.skipif(TLS, reason="looks at the connection below TLS")

@@ -11,6 +11,7 @@ import threading
 import time
 
 import pairing
+import relay_down
 import wire
 
 BUILD = pathlib.Path(os.environ.get("CLEAT_BUILD", "build/dev")).resolve()
@@ -60,7 +61,7 @@ class Proxy:
         self.file = folder / "cleat.yaml"
         self.file.write_text(config if isinstance(config, str) else json.dumps(config, indent=2))
         self._lines, self._changed = [], threading.Condition()
-        self.ports = {}
+        self.ports, self._relays = {}, {}
         command = [*map(str, wrap), str(program), "run", "-c", str(self.file), *map(str, arguments)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env={**os.environ, **(env or {})})
@@ -78,6 +79,13 @@ class Proxy:
             for line in self.lines():
                 if match := re.search(r"kernel listening on \S+:(\d+) \(listener (.+)\)$", line):
                     self.ports[match[2]] = int(match[1])
+            if pairing.DOWN:
+                self._relays = {name: relay_down.Relay(port) for name, port in self.ports.items() if self._speaks_http(config, name)}
+                self.ports.update((name, relay.port) for name, relay in self._relays.items())
+
+    @staticmethod
+    def _speaks_http(config, name):
+        return isinstance(config, dict) and any(one["name"] == name and one.get("protocol") != "tcp" for one in config["listeners"])
 
     def _read_errors(self):
         for line in self.process.stderr:
@@ -148,6 +156,8 @@ class Proxy:
         code, log = self.wait(), self.log()
         assert not REPORT.search(log), f"a report on standard error:\n{log}"
         assert code == 0, f"exit code {code}:\n{log}"
+        for relay in self._relays.values():
+            relay.close()
 
 
 @contextlib.contextmanager

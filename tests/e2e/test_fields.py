@@ -43,7 +43,7 @@ def test_fields_pass_with_their_order_and_bytes(proxy, origin):
 def test_space_around_a_value_is_no_part_of_it(proxy, origin):
     send(proxy, "X-A: \t one two \t \r\nX-B:none\r\n")
     seen = origin.only_request()
-    assert b"X-A: one two\r\n" in seen.raw and seen.get("X-B") == "none"
+    assert re.search(rb"(?i)\r\nx-a: one two\r\n", seen.raw) and seen.get("X-B") == "none"
 
 
 def test_response_fields_pass_with_their_order_and_bytes(proxy, origin):
@@ -61,12 +61,14 @@ def test_response_fields_pass_with_their_order_and_bytes(proxy, origin):
 HOP = ["Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "TE: gzip", "Upgrade: other/1"]
 
 
+@pairing.needs_http1_down("what Connection says")
 @pytest.mark.parametrize("field", HOP)
 def test_a_hop_by_hop_field_of_a_request_stays_here(proxy, origin, field):
     send(proxy, field + "\r\n")
     assert not origin.only_request().has(field.split(":")[0])
 
 
+@pairing.needs_http1_up("what Connection says")
 @pytest.mark.parametrize("field", ["Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "Upgrade: other/1"])
 def test_a_hop_by_hop_field_of_a_response_stays_here(proxy, origin, field):
     async def handler(connection, _):
@@ -76,12 +78,14 @@ def test_a_hop_by_hop_field_of_a_response_stays_here(proxy, origin, field):
     assert not send(proxy).has(field.split(":")[0])
 
 
+@pairing.needs_http1_down("what Connection says")
 def test_fields_that_connection_names_stay_here(proxy, origin):
     send(proxy, "Connection: X-One, keep-alive\r\nX-One: 1\r\nConnection: x-two\r\nX-TWO: 2\r\nX-Three: 3\r\nx-one: again\r\n")
     seen = origin.only_request()
     assert not seen.has("X-One") and not seen.has("X-Two") and seen.get("X-Three") == "3"
 
 
+@pairing.needs_http1_up("what Connection says")
 def test_fields_that_a_responses_connection_names_stay_here(proxy, origin):
     async def handler(connection, _):
         connection.send(reply(fields="Connection: X-One\r\nX-One: 1\r\nX-Two: 2\r\n"))
@@ -91,6 +95,7 @@ def test_fields_that_a_responses_connection_names_stay_here(proxy, origin):
     assert not response.has("X-One") and response.get("X-Two") == "2" and "X-One" not in response.list("Connection")
 
 
+@pairing.needs_http1_down("what Connection says")
 def test_connection_cannot_take_away_what_routes_and_frames(proxy, origin):
     with proxy.client("default") as client:
         client.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nConnection: host, content-length\r\nContent-Length: 4\r\n\r\nbody")
@@ -99,12 +104,14 @@ def test_connection_cannot_take_away_what_routes_and_frames(proxy, origin):
     assert (seen.get("Host"), seen.get("Content-Length"), seen.body) == ("a.example", "4", b"body")
 
 
+@pairing.needs_http1_down("what Connection says")
 def test_te_trailers_is_said_anew_upstream(proxy, origin):
     send(proxy, "TE: trailers, deflate;q=0.5\r\nConnection: TE\r\n")
     seen = origin.only_request()
     assert seen.list("TE") == ["trailers"] and [v.lower() for v in seen.list("Connection")] == ["te"]
 
 
+@pairing.needs_http1_down("what Connection says")
 @pytest.mark.parametrize("name", ["Host", "X-Forwarded-For", "X-Forwarded-Proto", "X-Request-Id", "Via", "Authorization", "Cookie"])
 def test_connection_cannot_take_away_what_the_next_hop_trusts_by(proxy, origin, name):
     send(proxy, f"Authorization: Basic YTpi\r\nCookie: a=b\r\nConnection: {name}\r\n")
@@ -120,10 +127,11 @@ def test_via_names_this_hop_both_ways(proxy, origin):
 
     origin.handler = handler
     response = send(proxy, "Via: 1.0 near, 1.1 nearer\r\n")
-    assert origin.only_request().list("Via") == ["1.0 near", "1.1 nearer", "1.1 cleat"]
-    assert response.list("Via") == ["1.0 far", "1.1 cleat"]
+    assert origin.only_request().list("Via") == ["1.0 near", "1.1 nearer", f"{pairing.DOWN_VERSION} cleat"]
+    assert response.list("Via") == ["1.0 far", f"{pairing.UP_VERSION} cleat"]
 
 
+@pairing.needs_http1_down("HTTP/1.0")
 def test_via_names_the_version_received(proxy, origin):
     send(proxy, version="1.0")
     assert origin.only_request().list("Via") == ["1.0 cleat"]
@@ -201,5 +209,4 @@ def test_host_passes_as_it_came(proxy, origin, host):
 
 def test_a_reply_made_here_has_a_date(proxy, origin):
     with proxy.client("default") as client:
-        client.send(b"BROKEN\r\n\r\n")
-        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", client.response().get("Date"))
+        assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", client.get("/%00").get("Date"))

@@ -177,6 +177,21 @@ def test_a_reset_stream_is_answered_502_and_not_sent_again(start, h2_origin, cod
     assert len(origin.connections) == 1 and len(origin.streams) == 2
 
 
+def test_a_reset_stream_of_a_connection_in_use_is_not_sent_again_either(start, h2_origin):
+    async def handler(stream):
+        await stream.whole()
+        if stream.path == "/reset":
+            stream.reset(2)
+        else:
+            await stream.reply()
+
+    origin = h2_origin(handler)
+    with start(config(origin)).client() as client:
+        assert [client.get(target).status for target in ("/", "/reset", "/")] == [200, 502, 200]
+    origin.settle()
+    assert len(origin.connections) == 1 and len(origin.streams) == 3
+
+
 @pytest.mark.parametrize("request_bytes", [b"GET /b HTTP/1.1\r\nHost: a.example\r\n\r\n", POST])
 def test_goaway_below_a_stream_sends_it_again_and_lets_others_end(start, h2_origin, request_bytes):
     origin = h2_origin()

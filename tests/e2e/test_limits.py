@@ -23,7 +23,8 @@ def config(origin):
 def refused(proxy, origin, name, data, status):
     with proxy.client(name) as client:
         client.send(data)
-        assert wire.status_of_replies(client.rest()) == [status]
+        assert client.response().status == status
+        pairing.expect_refused(client)
     assert origin.saw() == []
 
 
@@ -35,6 +36,7 @@ def test_a_head_over_its_limit_is_answered_431(proxy, origin):
     refused(proxy, origin, "head", head(f"X-Long: {'x' * 1024}\r\n"), 431)
 
 
+@pairing.needs_http1_down("HTTP/2 counts a head's bytes otherwise")
 def test_a_head_at_its_limit_passes(proxy, origin):
     padding = 1024 - len(head("X-Pad: \r\n"))
     with proxy.client("head") as client:
@@ -42,6 +44,7 @@ def test_a_head_at_its_limit_passes(proxy, origin):
         assert client.response().status == 200
 
 
+@pairing.needs_http1_down("exact bytes")
 def test_a_head_over_its_limit_is_refused_before_it_ends(proxy, origin):
     refused(proxy, origin, "head", b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Long: " + b"x" * 2000, 431)
 
@@ -66,6 +69,7 @@ def test_the_default_target_limit_is_8_kib(proxy, origin):
     refused(proxy, origin, "default", head(target="/" + "x" * 8192), 414)
 
 
+@pairing.needs_http1_down("exact bytes")
 def test_an_endless_request_line_is_answered_414(proxy, origin):
     refused(proxy, origin, "default", b"GET /" + b"x" * 70000, 414)
 
@@ -88,7 +92,8 @@ def test_a_body_longer_than_allowed_is_answered_413_before_it_is_sent(proxy, ori
 def test_a_chunked_body_that_grows_too_long_is_answered_413_and_never_completed_upstream(proxy, origin):
     with proxy.client("body") as client:
         client.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"100\r\n" + b"x" * 256 + b"\r\n") * 5 + b"0\r\n\r\n")
-        assert wire.status_of_replies(client.rest()) == [413]
+        assert client.response().status == 413
+        pairing.expect_refused(client)
     for connection, data in origin.since_reset():
         with pytest.raises(wire.Incomplete):
             wire.requests_in(data)
@@ -115,8 +120,11 @@ def test_connections_over_the_limit_are_closed_at_accept_and_make_room_when_othe
 
     def room():
         with proxy.client("connections") as again:
-            again.send(head("Connection: close\r\n"))
-            return wire.status_of_replies(again.rest()) == [200]
+            again.send(head())
+            try:
+                return again.response().status == 200
+            except AssertionError:  # closed at once
+                return False
 
     origin.wait_for(room, "room for another connection")
     for client in clients:
@@ -131,6 +139,7 @@ def test_a_connection_is_closed_after_its_last_request(proxy, origin):
         client.expect_closed()
 
 
+@pairing.needs_http1_down("pipelining")
 def test_requests_pipelined_behind_the_last_one_are_not_served(proxy, origin):
     with proxy.client("requests") as client:
         client.send(head() * 5)
@@ -146,6 +155,7 @@ def test_an_upstream_connection_is_closed_after_its_last_request(start, origin):
     assert sorted(data.count(b"GET / ") for _, data in origin.since_reset()) == [1, 2, 2]
 
 
+@pairing.needs_http1_up("one request at a time on a connection")
 @pairing.needs_clear
 def test_requests_wait_for_an_upstream_connection_up_to_a_bound(start, origin):
     release = origin.event()
@@ -172,6 +182,7 @@ def test_requests_wait_for_an_upstream_connection_up_to_a_bound(start, origin):
         client.close()
 
 
+@pairing.needs_http1_up("one request at a time on a connection")
 def test_no_more_idle_upstream_connections_are_kept_than_allowed(start, origin):
     release = origin.event()
 

@@ -53,6 +53,7 @@ def test_another_endpoint_serves_when_asked_next(start, origin):
     closed.close()
 
 
+@pairing.needs_http1_up("exact bytes")
 @pytest.mark.parametrize("data", [b"SSH-2.0-nothing of the kind\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", b"\0\0\0\0"])
 def test_a_broken_reply_is_answered_502(proxy, origin, data):
     answer_once(origin, data)
@@ -91,6 +92,7 @@ def close_when_reused(origin, how):
     origin.on_connection = on_connection
 
 
+@pairing.needs_http1_up("a connection kept alive")
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_get_on_a_stale_connection_is_sent_again_once(start, start_origin, how):
     origin = start_origin()
@@ -101,6 +103,7 @@ def test_a_get_on_a_stale_connection_is_sent_again_once(start, start_origin, how
     assert [data.count(b"GET / ") for _, data in origin.since_reset()] == [2, 1]
 
 
+@pairing.needs_http1_up("a connection kept alive")
 @pytest.mark.parametrize("how", ["close", "reset"])
 def test_a_post_on_a_stale_connection_is_never_sent_twice(start, start_origin, how):
     origin = start_origin()
@@ -113,6 +116,7 @@ def test_a_post_on_a_stale_connection_is_never_sent_twice(start, start_origin, h
     assert [data.count(b"POST / ") for _, data in origin.since_reset()] == [1]
 
 
+@pairing.needs_http1_up("a connection kept alive")
 def test_a_get_is_not_sent_again_for_ever(start, start_origin):
     """Every pooled connection is stale, and new ones close too: one replay, then the truth."""
     origin = start_origin()
@@ -130,6 +134,7 @@ def test_a_get_is_not_sent_again_for_ever(start, start_origin):
     assert sum(data.count(b"GET / ") for _, data in origin.since_reset()) == 3
 
 
+@pairing.needs_http1_up("a connection kept alive")
 def test_a_connection_the_origin_closed_while_idle_is_not_used(start, start_origin):
     origin = start_origin()
 
@@ -148,6 +153,7 @@ def test_a_connection_the_origin_closed_while_idle_is_not_used(start, start_orig
             origin.wait_for(lambda: last.lost or last.closed, "the proxy to see the close")
 
 
+@pairing.needs_http1_up("what Connection says")
 def test_connection_close_from_the_origin_is_believed(proxy, origin):
     async def handler(connection, _):
         connection.send(reply(b"last", fields="Connection: close\r\n"))
@@ -160,6 +166,7 @@ def test_connection_close_from_the_origin_is_believed(proxy, origin):
     assert len(origin.since_reset()) == 2
 
 
+@pairing.needs_http1_up("exact bytes")
 def test_bytes_after_a_reply_spoil_the_connection(proxy, origin):
     poison = reply(b"poison")
     used = answer_once(origin, reply(b"first") + poison, close=False)
@@ -169,6 +176,7 @@ def test_bytes_after_a_reply_spoil_the_connection(proxy, origin):
     origin.wait_for(lambda: used[0].closed, "the spoilt connection's end")
 
 
+@pairing.needs_http1_up("exact bytes")
 def test_bytes_on_an_idle_connection_spoil_it(proxy, origin):
     """A reply to a request that was never sent must not answer the next one."""
     with proxy.client() as client:

@@ -275,7 +275,7 @@ class Client:
         self.feed = Feed()
         self.was_reset = False
         self.socket.connect((host, port))
-        if pairing.TLS:
+        if pairing.CLIENT_TLS:
             self.socket = pairing.client_context().wrap_socket(self.socket, server_hostname=pairing.NAME)
 
     def __enter__(self):
@@ -357,8 +357,8 @@ class Client:
         left = self.rest()
         assert left == b"", f"more bytes before the close: {left[:2000]!r}"
 
-    def half_close(self):
-        pairing.needs_half_close()
+    def half_close(self, tunnel=False):
+        pairing.needs_half_close(tunnel)
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self):
