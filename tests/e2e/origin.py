@@ -198,9 +198,8 @@ class RecordingOrigin:
         self.address = f"127.0.0.1:{self.port}"
         self._relay = None
         if pairing.UP:
-            at = listen()
-            self._relay = relay_up.Relay(at, self.port, self.failures)
-            self.address = f"127.0.0.1:{at.getsockname()[1]}"
+            self._relay = relay_up.Relay(listen(), self.port, self.failures)
+            self.address = self._relay.address
         if pairing.TLS or pairing.UP:
             pairing.origins.add(self.address)
         self._thread = threading.Thread(target=self._main, args=(listening,), daemon=True)

@@ -204,6 +204,7 @@ class Relay:
 
     def __init__(self, listening, target, failures):
         self.listening, self.target, self.failures, self.sessions = listening, target, failures, []
+        self.address = f"127.0.0.1:{listening.getsockname()[1]}"
         self.tls = pairing.server_context("h2") if pairing.TLS else None
 
     async def serve(self):

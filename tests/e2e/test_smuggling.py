@@ -1,7 +1,7 @@
 """Request smuggling and desynchronisation, both directions, from the two tables beside this file. Each request vector gets a
 connection of its own; afterwards the same proxy, over the same pool of upstream connections, must still answer right."""
 # ctest: timeout 240
-# ctest: wires
+# ctest: wires tls
 
 import re
 

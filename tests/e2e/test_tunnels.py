@@ -7,8 +7,9 @@ import threading
 
 import pairing
 import pytest
+import relay_up
 import wire
-from origin import ClosedPort, reply, switched
+from origin import ClosedPort, listen, reply, switched
 from proxy import cluster, listener, to_origin
 
 UPGRADE = b"GET /chat HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n"
@@ -182,9 +183,19 @@ def websocket_origin(websockets):
     server = loop.run_until_complete(serve())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    port, failures = server.sockets[0].getsockname()[1], []
+    address = f"127.0.0.1:{port}"
+    if pairing.UP:
+        relay = relay_up.Relay(listen(), port, failures)
+        asyncio.run_coroutine_threadsafe(relay.serve(), loop).result(wire.DEADLINE_S)
+        address = relay.address
+        pairing.origins.add(address)
+    yield address
+    assert not failures, failures
 
     async def end():
+        if pairing.UP:
+            relay.close()
         server.close()
         await server.wait_closed()
 
