@@ -15,6 +15,7 @@ from certificates import Authority, openssl
 from conftest import tool
 from origin import reply
 from proxy import BUILD, cluster, listener, run, to_origin
+from sources import port_of
 
 
 @pytest.fixture(scope="module")
@@ -348,6 +349,41 @@ def test_a_rotated_certificate_is_taken_up_and_a_bad_one_is_not(start, origin, a
     while serial() == first:
         assert time.monotonic() < end, proxy.log()
         time.sleep(0.02)
+
+
+def test_secrets_come_from_a_source_and_a_bad_pair_changes_nothing(start, authority, tmp_path):
+    folder = tmp_path / "resources"
+    folder.mkdir()
+
+    def put(name, document):
+        (folder / f".{name}").write_text(json.dumps(document))
+        (folder / f".{name}").rename(folder / name)
+
+    one, two = authority.leaf("DNS:a.example"), authority.leaf("DNS:a.example")
+    pem = lambda leaf: {"certificate": leaf.certificate.read_text(), "key": leaf.key.read_text()}
+    put("secret.web.yaml", pem(one))
+    put("listener.web.yaml", {"address": "127.0.0.1:0", "tls": {"secrets": "web"}, "routes": [{"match": {"prefix": "/"}, "reply": {"status": 204}}]})
+    proxy = start({"workers": 1, "log_level": "debug", "plugins": [{"name": "files", "use": "file_source", "config": {"path": str(folder), "settle": "10ms"}}]})
+    port = port_of(proxy, "web")
+    proxy.wait_for_line(r"2 resources of .* are in force")
+
+    def serial():
+        with connect(port, authority.client_context()) as connection:
+            return int(connection.getpeercert()["serialNumber"], 16)
+
+    def serial_of(leaf):
+        return int(openssl("x509", "-in", leaf.certificate, "-noout", "-serial").strip().split("=")[1], 16)
+
+    assert serial() == serial_of(one)
+    put("secret.web.yaml", {"certificate": two.certificate.read_text(), "key": one.key.read_text()})
+    proxy.wait_for_line(r"is not the key of the certificate")
+    assert serial() == serial_of(one)
+    put("secret.web.yaml", pem(two))
+    end = time.monotonic() + wire.DEADLINE_S
+    while serial() != serial_of(two):
+        assert time.monotonic() < end, proxy.log()
+        time.sleep(0.02)
+    assert one.key.read_text().splitlines()[1] not in proxy.log(), "a message never holds what a secret says"
 
 
 def test_fifty_rotations_under_load_fail_nobody(start, origin, authority, tmp_path):
