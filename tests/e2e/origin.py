@@ -40,7 +40,8 @@ def switched(request, fields="", protocol="websocket"):
     """The head of the answer that agrees to an upgrade."""
     key = request.get("Sec-WebSocket-Key", "").encode()
     accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()).decode()
-    return f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\nSec-WebSocket-Accept: {accept}\r\n{fields}\r\n".encode()
+    head = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\nSec-WebSocket-Accept: {accept}\r\n"
+    return f"{head}{fields}\r\n".encode()
 
 
 class Connection(asyncio.Protocol):

@@ -1,5 +1,5 @@
-"""HTTP/1.1 from the tests' client, HTTP/2 to the proxy under test: one connection for each of the client's, so that what happens to the one is seen on
-the other. What cannot be said in HTTP/2 is answered 599, and no test takes that for the proxy's answer."""
+"""HTTP/1.1 from the tests' client, HTTP/2 to the proxy under test: one connection for each of the client's, so that what happens
+to the one is seen on the other. What cannot be said in HTTP/2 is answered 599, which no test takes for the proxy's answer."""
 
 import asyncio
 import base64
@@ -63,7 +63,8 @@ class Conversation:
                 request, _ = wire.run_over(head, wire.read_request, False)
                 fields, kind = in_http2(request)
             except (wire.Malformed, Untranslatable) as why:
-                self.writer.write(head_bytes("HTTP/1.1 599 Not in HTTP/2", [("connection", "close"), ("x-why", str(why)[:200]), ("content-length", "0")]))
+                fields = [("connection", "close"), ("x-why", repr(str(why))[:200]), ("content-length", "0")]
+                self.writer.write(head_bytes("HTTP/1.1 599 Not in HTTP/2", fields))
                 return
             if not await self.exchange(request, fields, kind) or self.side.going or self.side.lost:
                 return
@@ -149,7 +150,8 @@ class Conversation:
                         opened.set_result(tunnel)
                     plain = tunnel or request.method == "HEAD" or status in (204, 304) or any(n == "content-length" for n, _ in event.headers)
                     chunked = not plain
-                    self.write_head(event.headers, [("transfer-encoding", "chunked")] if chunked else [], request if tunnel and kind == "upgrade" else None)
+                    framing = [("transfer-encoding", "chunked")] if chunked else []
+                    self.write_head(event.headers, framing, request if tunnel and kind == "upgrade" else None)
                     tail = b"0\r\n\r\n" if chunked else b""
                 elif isinstance(event, h2.events.DataReceived):
                     if event.data:

@@ -1,5 +1,6 @@
 """plugins/api_key: who passes, with what answer for whom, what upstreams see of keys, and following the key file."""
 # ctest: threads
+# ctest: wires h2down+h2up+tls
 
 import hashlib
 import json

@@ -1,7 +1,9 @@
 """plugins/header_rewrite: what it does to heads on both sides, and which configurations it refuses."""
+# ctest: wires h2down+h2up+tls
 
 import json
 
+import pairing
 import pytest
 import proxy as proxies
 from origin import reply
@@ -49,7 +51,7 @@ def test_request_fields_are_removed_set_and_added(proxy, origin):
     assert request.all("x-set") == ["fixed"]
     assert request.all("x-add") == ["zero", "one", "two"]
     assert request.get("x-client") == "127.0.0.1"
-    assert request.get("x-line") == "GET /x?a=1 HTTP/1.1 on in/all"
+    assert request.get("x-line") == f"GET /x?a=1 HTTP/{pairing.DOWN_VERSION} on in/all"
     assert request.get("x-agent") == "<me>"
     assert request.get("x-percent") == "100%"
 

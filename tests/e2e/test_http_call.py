@@ -1,6 +1,7 @@
 """cleat.http_call/1 through a plugin: it calls, waits and answers; deadlines, bounds, cancelling, exchanges that end first, pieces both ways."""
 # ctest: threads
 # ctest: timeout 240
+# ctest: wires h2down+h2up+tls
 
 import json
 import socket

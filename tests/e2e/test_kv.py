@@ -1,5 +1,6 @@
 """cleat.kv/1 through a plugin: state that two instances and all workers share, and that outlives reloads and replaced instances."""
 # ctest: threads
+# ctest: wires h2down+h2up+tls
 
 import json
 

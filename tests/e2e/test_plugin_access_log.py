@@ -1,5 +1,6 @@
 """plugins/access_log: one line for each exchange, that a client cannot forge and that no reader can hold up."""
 # ctest: threads
+# ctest: wires h2down+h2up+tls
 
 import json
 import os
@@ -7,6 +8,7 @@ import re
 import signal
 import time
 
+import pairing
 import pytest
 from proxy import BUILD, listener, run
 from wire import DEADLINE_S
@@ -47,7 +49,7 @@ def test_the_default_line(start, tmp_path):
     with proxy.client() as client:
         client.get("/a?b=c", fields="User-Agent: test/1\r\n")
     (line,) = lines_of(tmp_path / "log", 1)
-    assert re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z 127\.0\.0\.1:\d+ "GET /a\?b=c HTTP/1\.1" 200 6 \d+\.\d{3} '
+    assert re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z 127\.0\.0\.1:\d+ "GET /a\?b=c HTTP/[12.]+" 200 6 \d+\.\d{3} '
                         r'"a\.example" "test/1" \S+ \S+ - - \S+', line), line
 
 
@@ -96,6 +98,7 @@ def test_a_client_cannot_forge_a_line(start, tmp_path):
     assert line.count('"') == 4
 
 
+@pairing.needs_http1_down("exact bytes")
 def test_requests_that_were_refused_are_logged_too(start, tmp_path):
     proxy = start(config(tmp_path / "log", line="%{status} %{reply_by} %{reply_flag}"))
     with proxy.client() as client:
