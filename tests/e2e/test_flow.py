@@ -1,6 +1,6 @@
 """Backpressure: a slow side holds the fast one back, and the proxy's memory stays where it was."""
 # ctest: serial
-# ctest: wires
+# ctest: wires tls h2down h2up h2down+h2up+tls
 # ctest: timeout 240
 
 import os
