@@ -92,3 +92,4 @@ def needs_http1_up(reason):
 
 
 needs_clear = pytest.mark.skipif(TLS, reason="looks at the connection below TLS")
+measures_time = pytest.mark.skipif(bool(WORDS), reason="a ratio of times, measured on the plain wire")

@@ -231,6 +231,7 @@ def test_endpoints_take_turns_by_weight(start, start_origin):
     assert (len(one.saw()), len(two.saw())) == (10, 30)
 
 
+@pairing.measures_time
 def test_ten_thousand_routes_are_no_linear_scan(origin, tmp_path):
     """A ratio of times on one machine: the last of 10,000 routes against the only one."""
     def seconds(proxy, target):
