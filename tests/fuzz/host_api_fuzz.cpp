@@ -226,7 +226,7 @@ class Session {
   void call() {
     if (depth_ > 8) return;
     ++depth_;
-    const std::uint8_t which = in_.byte() % 64;
+    const std::uint8_t which = in_.byte() % 68;
     if (which < 14) {
       call_head(which);
     } else if (which < 28) {
@@ -235,8 +235,10 @@ class Session {
       call_body_and_handler(which - 28);
     } else if (which < 56) {
       call_rest(which - 42);
-    } else {
+    } else if (which < 64) {
       call_http_call(which - 56);
+    } else {
+      call_tls(which - 64);
     }
     --depth_;
   }
@@ -481,6 +483,19 @@ class Session {
       }
       case 6: http_call.pause(subject, in_.byte() % 3); break;
       default: http_call.cancel(subject); break;
+    }
+  }
+
+  // No connection here has TLS.
+  void call_tls(unsigned which) {
+    const auto& tls = hooks::kHostTls;
+    const std::uint64_t subject = handle();
+    cleat_str text{};
+    switch (which) {
+      case 0: CLEAT_CHECK(ordered(tls.client_hello, {subject, small(), output(text)}) != CLEAT_OK); break;
+      case 1: CLEAT_CHECK(ordered(tls.extension, {subject, small(), output(text)}) != CLEAT_OK); break;
+      case 2: CLEAT_CHECK(ordered(tls.certificate_use, {subject, in_.text()}) != CLEAT_OK); break;
+      default: CLEAT_CHECK(ordered(tls.peer_certificate, {subject, small(), output(text)}) != CLEAT_OK); break;
     }
   }
 
