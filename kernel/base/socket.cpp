@@ -15,8 +15,8 @@ namespace {
 
 constexpr int kBacklog = 4096;
 // Of what waits in the system for a peer that does not take it, beyond what is on its way: the system would take megabytes of each, and a few
-// hundred slow readers use up the memory that it has for everybody's connections. Less than this costs large bodies CPU: see bench/results.
-constexpr int kUnsentBytesMax = 512 * 1024;
+// hundred slow readers use up the memory that it has for everybody's connections. Two reads of a worker.
+constexpr int kUnsentBytesMax = 128 * 1024;
 
 void bound_unsent(int fd) {
   const int most = kUnsentBytesMax;
