@@ -46,7 +46,7 @@ class Grpc : public cleat::Plugin {
     std::string why(flag);
     if (!reason.empty()) why.append(why.empty() ? "" : ": ").append(reason);
     if (why.empty()) why = "HTTP status " + std::to_string(status);
-    return refuse(x, code_of_reply(status, flag), why);
+    return refuse(x, status >= 500 && deadline_passed(x) ? kDeadlineExceeded : code_of_reply(status, flag), why);
   }
 
   void on_end(cleat::Exchange x) {
@@ -67,6 +67,14 @@ class Grpc : public cleat::Plugin {
   static constexpr std::size_t kReasonBytesMax = 200;  // the host takes 256
 
   static bool is_call(cleat::Exchange x) { return x.find_state<Call>() != nullptr; }
+
+  // An endpoint that has the same deadline may give up first, by a reset. Timeouts are rounded up to milliseconds.
+  bool deadline_passed(cleat::Exchange x) const {
+    const auto field = x.request().get("grpc-timeout");
+    const auto timeout = deadlines_ && field ? parse_timeout(*field) : std::nullopt;
+    const auto elapsed = x.integer(CLEAT_ATTR_DURATION_US);
+    return timeout && elapsed && std::chrono::microseconds(*elapsed) > *timeout - std::chrono::milliseconds(1);
+  }
 
   // A response of trailers alone, as PROTOCOL-HTTP2 has it: the status stands in the head, and there is no body.
   static cleat::Verdict refuse(cleat::Exchange x, Code code, std::string_view why) {

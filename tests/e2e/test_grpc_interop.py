@@ -50,12 +50,13 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("ca"))
 
 
+PLUGINS = [{"name": "grpc", "use": "grpc"}]
 ROUTES = [{"match": {"prefix": "/"}, "cluster": "origin"}]
 
 
 @pytest.fixture(scope="module")
 def clear(tmp_path_factory, client):
-    with grpc_server() as port, running({"listeners": [listener(ROUTES, protocols=["http2"])],
+    with grpc_server() as port, running({"plugins": PLUGINS, "listeners": [listener(ROUTES, protocols=["http2"], chain=["grpc"])],
                                          "clusters": [cluster(f"127.0.0.1:{port}", protocol="http2")]}, tmp_path_factory.mktemp("clear")) as proxy:
         yield [f"-server_port={proxy.port}"]
 
@@ -65,7 +66,7 @@ def over_tls(tmp_path_factory, client, authority):
     web = authority.leaf("DNS:foo.test.example")
     ca = str(authority.certificate)
     with grpc_server("-use_tls", f"-tls_cert_file={web.certificate}", f"-tls_key_file={web.key}") as port:
-        config = {"listeners": [listener(ROUTES, tls=web.pair())],
+        config = {"plugins": PLUGINS, "listeners": [listener(ROUTES, tls=web.pair(), chain=["grpc"])],
                   "clusters": [cluster(f"127.0.0.1:{port}", protocol="http2", tls={"ca": ca, "server_name": "foo.test.example"})]}
         with running(config, tmp_path_factory.mktemp("tls")) as proxy:
             yield [f"-server_port={proxy.port}", "-use_tls", "-use_test_ca", f"-ca_file={ca}", "-server_host_override=foo.test.example"]
@@ -77,10 +78,10 @@ def by_sidecars(tmp_path_factory, client, authority):
     one, other = authority.leaf("URI:spiffe://mesh.example/one"), authority.leaf("URI:spiffe://mesh.example/other")
     ca = str(authority.certificate)
     with grpc_server() as port:
-        inbound = {"listeners": [listener(ROUTES, tls={**other.pair(), "client_ca": ca, "client_names": "spiffe://mesh.example/one"})],
+        inbound = {"plugins": PLUGINS, "listeners": [listener(ROUTES, chain=["grpc"], tls={**other.pair(), "client_ca": ca, "client_names": "spiffe://mesh.example/one"})],
                    "clusters": [cluster(f"127.0.0.1:{port}", protocol="http2")]}
         with running(inbound, tmp_path_factory.mktemp("inbound")) as there:
-            outbound = {"listeners": [listener(ROUTES, protocols=["http2"])],
+            outbound = {"plugins": PLUGINS, "listeners": [listener(ROUTES, protocols=["http2"], chain=["grpc"])],
                         "clusters": [cluster(f"127.0.0.1:{there.port}", protocol="http2",
                                              tls={**one.pair(), "ca": ca, "server_name": "other", "names": "spiffe://mesh.example/other"})]}
             with running(outbound, tmp_path_factory.mktemp("outbound")) as here:

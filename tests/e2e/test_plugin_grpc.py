@@ -1,6 +1,7 @@
 """plugins/grpc: deadlines of clients, and replies made here in the form that clients of gRPC read. What it does is the same on every wire; here it is
 HTTP/1.1, whose bytes can be looked at."""
 
+import asyncio
 import time
 
 import pytest
@@ -44,6 +45,17 @@ def test_an_endpoint_that_cannot_be_reached_is_unavailable(proxy):
     with proxy.client() as client:
         code, message = refused(call(client, "/closed/Method"))
     assert code == 14 and message.startswith("connect_failed: ")
+
+
+def test_an_endpoint_that_gives_up_first_has_kept_the_deadline(proxy, origin):
+    async def handler(connection, _):
+        await asyncio.sleep(0.05)
+        connection.reset()
+
+    origin.handler = handler
+    with proxy.client() as client:
+        assert refused(call(client, fields="grpc-timeout: 50m\r\n"))[0] == 4
+        assert refused(call(client, fields="grpc-timeout: 10S\r\n"))[0] == 14
 
 
 def test_no_route_is_unimplemented(proxy):
