@@ -55,9 +55,14 @@ class Dnsmasq:
     def start(self):
         self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 15
-        while True:  # it answers once its TCP port is open
+        query = b"\0\1\1\0\0\1\0\0\0\0\0\0\5ready\7example\0\0\1\0\1"
+        while True:  # until it answers, and not somebody else who got the port
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+                    asking.settimeout(0.5)
+                    asking.connect(("127.0.0.1", self.port))
+                    asking.send(query)
+                    assert asking.recv(512)[:2] == query[:2]
                 return self
             except OSError:
                 assert self.process.poll() is None and time.monotonic() < end, "dnsmasq does not start"

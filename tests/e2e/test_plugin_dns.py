@@ -45,7 +45,7 @@ def count(proxy, result):
 def test_requests_go_where_the_name_points(origin, start, tmp_path):
     with Dnsmasq(tmp_path, {"app.example": ["127.0.0.1"]}) as server:
         proxy = start(resolving(server, port=origin.port))
-        assert ask(proxy).body == b"ok"
+        assert ask(proxy).body == b"ok", proxy.log()
         assert endpoints(proxy) == [f"127.0.0.1:{origin.port}"]
 
 
