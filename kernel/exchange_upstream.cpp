@@ -203,7 +203,7 @@ void Exchange::after_data() {
 
 void Exchange::settle() {
   flush_both();
-  if (response_done_ && server != nullptr && server->all_sent()) advance();  // else downstream_writable does
+  if (response_done_) advance();
 }
 
 void Exchange::flush_both() {
