@@ -8,7 +8,6 @@
 #include "kernel/control.hpp"
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
-#include "kernel/tls/client_context.hpp"
 
 namespace cleat {
 namespace {
@@ -91,9 +90,9 @@ Cluster::Cluster(const config::Cluster& from, std::shared_ptr<hooks::Instance> b
   publish(make_set(std::move(wanted), from.balancer_config, from.node != nullptr ? *from.node : kNowhere, diagnostics));
 }
 
-bool Cluster::is(const config::Cluster& from, const std::shared_ptr<hooks::Instance>& balancer, const tls::ClientContext* context) const {
-  const bool same_tls = (context == nullptr) == (tls == nullptr) && (tls == nullptr || context->text() == tls->text());
-  return from.name == config.name && balancer == balancer_ && same_tls && text_of(from.node) == text_;
+bool Cluster::is(const config::Cluster& from, const std::shared_ptr<hooks::Instance>& balancer,
+                 const std::shared_ptr<const tls::ClientContext>& context) const {
+  return from.name == config.name && balancer == balancer_ && context == tls && text_of(from.node) == text_;
 }
 
 std::shared_ptr<const EndpointSet> Cluster::endpoints() const {

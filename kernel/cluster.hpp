@@ -106,7 +106,8 @@ class Cluster {
   Cluster& operator=(const Cluster&) = delete;
 
   // [control] Would `from` make the same one again, and with this context?
-  bool is(const config::Cluster& from, const std::shared_ptr<hooks::Instance>& balancer, const tls::ClientContext* context) const;
+  bool is(const config::Cluster& from, const std::shared_ptr<hooks::Instance>& balancer,
+          const std::shared_ptr<const tls::ClientContext>& context) const;
 
   // [control] From now on these, all of them. Of addresses that come twice the weights are added. Exchanges under way end where they are.
   void set_endpoints(std::vector<EndpointSpec> wanted);

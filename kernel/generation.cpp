@@ -25,8 +25,11 @@ void make_cluster(Generation& generation, const config::Cluster& from, const tls
   std::shared_ptr<const tls::ClientContext> context;
   std::vector<std::string> alpn;
   if (from.protocol == config::Cluster::Protocol::kHttp2) alpn.emplace_back("h2");
-  if (from.tls && (context = tls::ClientContext::make(*from.tls, secrets, std::move(alpn), diagnostics)) == nullptr) return;
-  const bool same = old != nullptr && old->is(from, balancer, context.get()) && (old->supply == nullptr || old->supply->source() == source);
+  if (from.tls &&
+      (context = tls::ClientContext::make(*from.tls, secrets, std::move(alpn), old == nullptr ? nullptr : old->tls, diagnostics)) == nullptr) {
+    return;
+  }
+  const bool same = old != nullptr && old->is(from, balancer, context) && (old->supply == nullptr || old->supply->source() == source);
   generation.clusters.push_back(same ? old : std::make_shared<Cluster>(from, balancer, generation.workers, diagnostics));
   const std::shared_ptr<Cluster>& cluster = generation.clusters.back();
   generation.cluster_names.emplace(from.name, cluster);

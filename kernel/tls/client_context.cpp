@@ -5,16 +5,13 @@
 namespace cleat::tls {
 
 std::shared_ptr<const ClientContext> ClientContext::make(const config::ClientTls& from, const Secrets& secrets, std::vector<std::string> alpn,
-                                                         config::Diagnostics& diagnostics) {
+                                                         const std::shared_ptr<const ClientContext>& before, config::Diagnostics& diagnostics) {
   const config::Secret* certificate = from.own.certificate.empty() ? nullptr : &from.own;
   if (!from.secret.empty() && (certificate = find(secrets, from.secret, true, *from.node, diagnostics)) == nullptr) return nullptr;
   const config::Secret* ca = from.own.ca.empty() ? nullptr : &from.own;
   if (!from.ca_secret.empty() && (ca = find(secrets, from.ca_secret, false, *from.node, diagnostics)) == nullptr) return nullptr;
 
   const std::shared_ptr<ClientContext> made(new ClientContext);
-  made->server_name_ = from.server_name;
-  made->names_ = from.names;
-  made->verify_ = from.verify;
   const std::string alpn_text = alpn_wire(alpn);
   std::vector<std::string_view> texts = {from.min_version == config::TlsPolicy::Version::k13 ? "1.3" : "1.2", from.ciphers, from.server_name,
                                          from.verify ? "verify" : "", alpn_text};
@@ -22,7 +19,11 @@ std::shared_ptr<const ClientContext> ClientContext::make(const config::ClientTls
   texts.push_back(ca != nullptr ? std::string_view(ca->ca) : std::string_view{});
   texts.insert(texts.end(), from.names.begin(), from.names.end());
   made->text_ = digest(texts);
+  if (before != nullptr && before->text_ == made->text_) return before;
 
+  made->server_name_ = from.server_name;
+  made->names_ = from.names;
+  made->verify_ = from.verify;
   made->context_ = new_context(TLS_client_method(), from);
   if (made->context_ == nullptr) {
     diagnostics.error(*from.node, "no TLS context: " + take_reason());
