@@ -15,6 +15,21 @@ enum class Name : std::uint8_t {
   kExpect, kVia, kXForwardedFor, kXForwardedProto, kXRequestId, kDate, kServer, kProxyAuthenticate, kProxyAuthorization,
 };
 
+// Fields of one connection, which no proxy sends on as they came (RFC 9110 7.6.1), and which a message of HTTP/2 must not have (RFC 9113 8.2.2; of
+// TE it may have `trailers`). Proxy-Authenticate and Proxy-Authorization are not among them: they concern the next proxy that asked, which
+// RFC 9110 11.7.1 and 11.7.2 let others relay to.
+constexpr bool is_hop_by_hop(Name name) {
+  switch (name) {
+    case Name::kConnection:
+    case Name::kProxyConnection:
+    case Name::kKeepAlive:
+    case Name::kTe:
+    case Name::kTransferEncoding:
+    case Name::kUpgrade: return true;
+    default: return false;
+  }
+}
+
 Name name_of(std::string_view field_name);                       // without regard to case
 bool equal_names(std::string_view a, std::string_view b);        // without regard to case (RFC 9110 5.1)
 bool valid_name(std::string_view name);                          // token (RFC 9110 5.6.2)

@@ -27,20 +27,6 @@ int refuse(Pass& pass, std::uint16_t status, const char* reason) {
   return -1;
 }
 
-bool is_hop(Name name) {
-  // RFC 9110 7.6.1: these go whether or not Connection lists them. Proxy-Authenticate and Proxy-Authorization are not among
-  // them: they concern the next proxy that asked, which 11.7.1 and 11.7.2 let others relay to.
-  switch (name) {
-    case Name::kConnection:
-    case Name::kProxyConnection:
-    case Name::kKeepAlive:
-    case Name::kTe:
-    case Name::kTransferEncoding:
-    case Name::kUpgrade: return true;
-    default: return false;
-  }
-}
-
 // The line of the open field must be: name ":" OWS value OWS CRLF. The head ends in CRLF CRLF, which bounds every loop here.
 bool close_line(Pass& pass) {
   if (!pass.open) return true;
@@ -67,7 +53,7 @@ int on_name(llhttp_t* parser, const char* at, std::size_t size) {
   if (!valid_name(name)) return refuse(pass, 400, "malformed field name");
   if (pass.fields.size() == pass.limits.fields_max) return refuse(pass, 431, "too many fields");
   const Name known = name_of(name);
-  if (!pass.fields.add(pass.arena, {name, {}, known, is_hop(known)})) return refuse(pass, 431, "head exceeds its memory");
+  if (!pass.fields.add(pass.arena, {name, {}, known, is_hop_by_hop(known)})) return refuse(pass, 431, "head exceeds its memory");
   pass.open = true;
   pass.value = {};
   return 0;

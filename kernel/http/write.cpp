@@ -38,18 +38,7 @@ std::size_t bytes_of(const Fields& fields) {
 
 // Fields that this hop's framing and connection decide. The writers say them anew or not at all, whoever added them: a plugin
 // cannot make the kernel send two Content-Lengths.
-bool is_ours(Name name) {
-  switch (name) {
-    case Name::kConnection:
-    case Name::kContentLength:
-    case Name::kTransferEncoding:
-    case Name::kTe:
-    case Name::kUpgrade:
-    case Name::kKeepAlive:
-    case Name::kProxyConnection: return true;
-    default: return false;
-  }
-}
+bool is_ours(Name name) { return name == Name::kContentLength || is_hop_by_hop(name); }
 
 char* put_framing(char* to, const Framing& framing) {
   switch (framing.body) {

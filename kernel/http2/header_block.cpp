@@ -16,19 +16,16 @@ bool has_upper(std::string_view name) {
 
 }  // namespace
 
-const char* check_field(std::string_view name, std::string_view value, Name known) {
+const char* check_text(std::string_view name, std::string_view value) {
   if (!http::valid_name(name)) return "malformed field name";
-  if (has_upper(name)) return "upper case in a field name";
-  if (!http::valid_value(value)) return "malformed field value";
-  switch (known) {
-    case Name::kConnection:
-    case Name::kKeepAlive:
-    case Name::kProxyConnection:
-    case Name::kTransferEncoding:
-    case Name::kUpgrade: return "field of a connection";
-    case Name::kTe: return http::equal_names(value, "trailers") ? nullptr : "te other than trailers";
-    default: return nullptr;
-  }
+  if (has_upper(name)) return "uppercase field name";
+  return http::valid_value(value) ? nullptr : "malformed field value";
+}
+
+const char* check_field(std::string_view name, std::string_view value, Name known) {
+  if (const char* const why = check_text(name, value)) return why;
+  if (known == Name::kTe) return http::equal_names(value, "trailers") ? nullptr : "te other than trailers";
+  return http::is_hop_by_hop(known) ? "field of a connection" : nullptr;
 }
 
 // --- request heads ---

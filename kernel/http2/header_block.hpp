@@ -18,8 +18,9 @@ struct Verdict {
   bool good() const { return malformed == nullptr && !error; }
 };
 
-// Name and value as RFC 9113 8.2.1 and 8.2.2 allow them in a message: lower case, no control characters, no fields of a connection. What is
-// wrong, or nullptr. Not for pseudo-header fields.
+// Name and value as RFC 9113 8.2.1 allows them in a message: lower case, no control characters. What is wrong, or nullptr. Not for pseudo-header fields.
+const char* check_text(std::string_view name, std::string_view value);
+// The same, and no fields of a connection (RFC 9113 8.2.2).
 const char* check_field(std::string_view name, std::string_view value, http::Name known);
 
 // One request's head. The session's inflater gives its fields, one by one; all views are copied into the arena.

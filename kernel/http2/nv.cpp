@@ -9,26 +9,10 @@ using http::Name;
 
 constexpr std::size_t kOwn = 2;  // :status, content-length
 
-// Fields of a connection (RFC 9113 8.2.2), and those that the framing says anew.
-bool stays_behind(const http::Field& field) {
-  if (field.hop) return true;
-  switch (field.known) {
-    case Name::kConnection:
-    case Name::kContentLength:
-    case Name::kTransferEncoding:
-    case Name::kTe:
-    case Name::kUpgrade:
-    case Name::kKeepAlive:
-    case Name::kProxyConnection: return true;
-    default: return false;
-  }
-}
+// Those that the framing says anew, and those of a connection.
+bool stays_behind(const http::Field& field) { return field.hop || field.known == Name::kContentLength || http::is_hop_by_hop(field.known); }
 
-void put(NameValues& to, std::string_view name, std::string_view value) {
-  // nghttp2 takes them as if it could change them, and does not.
-  const auto bytes = [](std::string_view text) { return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data())); };
-  to.data[to.size++] = {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
+void put(NameValues& to, std::string_view name, std::string_view value) { to.data[to.size++] = name_value(name, value); }
 
 std::string_view number(Arena& arena, std::uint64_t value) {
   char digits[20];
@@ -41,6 +25,11 @@ NameValues allocate(Arena& arena, std::size_t size) {
 }
 
 }  // namespace
+
+nghttp2_nv name_value(std::string_view name, std::string_view value) {
+  const auto bytes = [](std::string_view text) { return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data())); };
+  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
+}
 
 NameValues response_head(Arena& arena, const http::ResponseHead& head, const http::ResponseWrite& how) {
   NameValues out = allocate(arena, head.fields.size() + kOwn);

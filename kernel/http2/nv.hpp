@@ -5,12 +5,16 @@
 #include <nghttp2/nghttp2.h>
 
 #include <cstddef>
+#include <string_view>
 
 #include "kernel/base/arena.hpp"
 #include "kernel/http/message.hpp"
 #include "kernel/http/write.hpp"
 
 namespace cleat::http2 {
+
+// A view: nghttp2 takes it as if it could change it, and does not.
+nghttp2_nv name_value(std::string_view name, std::string_view value);
 
 struct NameValues {
   nghttp2_nv* data = nullptr;  // nullptr: it did not fit into the arena

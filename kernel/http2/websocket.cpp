@@ -2,7 +2,7 @@
 
 #include <openssl/evp.h>
 
-#include <cstring>
+#include <memory>
 
 namespace cleat::http2 {
 namespace {
@@ -22,21 +22,25 @@ std::string_view base64(Arena& arena, const unsigned char* data, std::size_t siz
 
 }  // namespace
 
+std::string_view websocket_accept(Arena& arena, std::string_view key) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> sha1(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  const bool made = sha1 != nullptr && EVP_DigestInit_ex(sha1.get(), EVP_sha1(), nullptr) == 1 && EVP_DigestUpdate(sha1.get(), key.data(), key.size()) == 1 &&
+                    EVP_DigestUpdate(sha1.get(), kGuid.data(), kGuid.size()) == 1 && EVP_DigestFinal_ex(sha1.get(), digest, &size) == 1;
+  return made ? base64(arena, digest, size, kAcceptBytes) : std::string_view{};
+}
+
 std::string_view make_upgrade(Arena& arena, http::RequestHead& head, const std::array<std::uint64_t, 2>& random) {
   const std::string_view key = base64(arena, reinterpret_cast<const unsigned char*>(random.data()), sizeof random, kKeyBytes);
   if (key.empty()) return {};
-  unsigned char answered[kKeyBytes + kGuid.size()], digest[EVP_MAX_MD_SIZE];
-  std::memcpy(answered, key.data(), kKeyBytes);
-  std::memcpy(answered + kKeyBytes, kGuid.data(), kGuid.size());
-  unsigned size = 0;
-  if (EVP_Digest(answered, sizeof answered, digest, &size, EVP_sha1(), nullptr) != 1) return {};
   head.fields.remove(kKey);
   const bool added = head.fields.add(arena, {"connection", "upgrade", Name::kConnection, true}) &&
                      head.fields.add(arena, {"upgrade", "websocket", Name::kUpgrade, true}) &&
                      head.fields.add(arena, {kKey, key, Name::kOther, false});
   head.method = "GET";
   head.upgrade = "websocket";
-  return added ? base64(arena, digest, size, kAcceptBytes) : std::string_view{};
+  return added ? websocket_accept(arena, key) : std::string_view{};
 }
 
 bool make_connect_response(http::ResponseHead& head, std::string_view accept) {

@@ -11,6 +11,9 @@
 
 namespace cleat::http2 {
 
+// What answers Sec-WebSocket-Key (RFC 6455 4.2.2). Empty: the arena is full.
+std::string_view websocket_accept(Arena& arena, std::string_view key);
+
 // Makes GET with Upgrade of an extended CONNECT that is complete otherwise. What Sec-WebSocket-Accept must be; empty: the arena is full.
 std::string_view make_upgrade(Arena& arena, http::RequestHead& head, const std::array<std::uint64_t, 2>& random);
 

@@ -1,13 +1,13 @@
 #include "kernel/upstream/http2_head.hpp"
 
-#include <openssl/evp.h>
-
 #include <charconv>
-#include <cstring>
 
 #include "kernel/http/chars.hpp"
 #include "kernel/http/head.hpp"
 #include "kernel/http/parse.hpp"
+#include "kernel/http2/header_block.hpp"
+#include "kernel/http2/nv.hpp"
+#include "kernel/http2/websocket.hpp"
 
 namespace cleat::upstream {
 namespace {
@@ -15,32 +15,6 @@ namespace {
 using http::Name;
 
 constexpr std::string_view kKey = "sec-websocket-key";
-
-nghttp2_nv field_of(std::string_view name, std::string_view value) {
-  return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())), reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())),
-          name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-// RFC 9113 8.2.2: of one connection of HTTP/1.1; in a message they make it malformed.
-bool is_connection_specific(Name name) {
-  switch (name) {
-    case Name::kConnection:
-    case Name::kKeepAlive:
-    case Name::kProxyConnection:
-    case Name::kTransferEncoding:
-    case Name::kUpgrade:
-    case Name::kTe: return true;  // TE may be in a request, where it is said anew
-    default: return false;
-  }
-}
-
-const char* check(std::string_view name, std::string_view value) {
-  if (!http::valid_name(name)) return "malformed field name";
-  for (const char c : name) {
-    if (http::detail::lower(c) != c) return "uppercase field name";
-  }
-  return http::valid_value(value) ? nullptr : "malformed field value";
-}
 
 const char* add(std::string_view name, std::string_view value, Name known, Arena& arena, http::Fields& out) {
   const std::string_view kept_name = arena.copy(name);
@@ -55,27 +29,27 @@ const char* add(std::string_view name, std::string_view value, Name known, Arena
 void list_request_fields(const http::RequestHead& head, const http::RequestWrite& how, char (&length)[20], std::vector<nghttp2_nv>& to) {
   to.clear();
   const bool websocket = is_websocket(head, how);
-  to.push_back(field_of(":method", websocket ? "CONNECT" : head.method));
-  if (websocket) to.push_back(field_of(":protocol", "websocket"));
-  to.push_back(field_of(":scheme", head.scheme));
-  if (!head.authority.empty()) to.push_back(field_of(":authority", head.authority));
-  to.push_back(field_of(":path", head.target));
+  to.push_back(http2::name_value(":method", websocket ? "CONNECT" : head.method));
+  if (websocket) to.push_back(http2::name_value(":protocol", "websocket"));
+  to.push_back(http2::name_value(":scheme", head.scheme));
+  if (!head.authority.empty()) to.push_back(http2::name_value(":authority", head.authority));
+  to.push_back(http2::name_value(":path", head.target));
   for (const http::Field& field : head.fields) {
-    if (field.hop || is_connection_specific(field.known) || field.known == Name::kHost || field.known == Name::kExpect ||
+    if (field.hop || http::is_hop_by_hop(field.known) || field.known == Name::kHost || field.known == Name::kExpect ||
         field.known == Name::kContentLength) {
       continue;
     }
     if (websocket && http::equal_names(field.name, kKey)) continue;
-    to.push_back(field_of(field.name, field.value));
+    to.push_back(http2::name_value(field.name, field.value));
   }
-  if (how.expect_continue) to.push_back(field_of("expect", "100-continue"));
-  if (how.te_trailers) to.push_back(field_of("te", "trailers"));
+  if (how.expect_continue) to.push_back(http2::name_value("expect", "100-continue"));
+  if (how.te_trailers) to.push_back(http2::name_value("te", "trailers"));
   if (websocket) return;
   if (how.framing.body == http::Body::kLength) {
     const char* const end = std::to_chars(length, length + sizeof length, how.framing.content_length).ptr;
-    to.push_back(field_of("content-length", {length, static_cast<std::size_t>(end - length)}));
+    to.push_back(http2::name_value("content-length", {length, static_cast<std::size_t>(end - length)}));
   } else if (how.framing.body == http::Body::kNone && how.framing.write_zero_length) {
-    to.push_back(field_of("content-length", "0"));
+    to.push_back(http2::name_value("content-length", "0"));
   }
 }
 
@@ -84,31 +58,20 @@ bool is_websocket(const http::RequestHead& head, const http::RequestWrite& how) 
 }
 
 bool make_switching(const http::RequestHead& request, Arena& arena, http::ResponseHead& out) {
-  constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  constexpr std::size_t kDigestBytes = 20;
-  constexpr std::size_t kAcceptBytes = 28;  // of it in base64
   out.status = 101;
   out.reason = {};
   out.upgrade = "websocket";
   out.body = http::Body::kNone;
   const http::Field* const key = request.fields.find(kKey);
   if (key == nullptr) return true;  // then it is the client that will not be content
-  const std::size_t size = key->value.size() + kGuid.size();
-  auto* const text = static_cast<char*>(arena.allocate(size, 1));
-  auto* const accept = static_cast<unsigned char*>(arena.allocate(kAcceptBytes + 1, 1));
-  if (text == nullptr || accept == nullptr) return false;
-  std::memcpy(text, key->value.data(), key->value.size());
-  std::memcpy(text + key->value.size(), kGuid.data(), kGuid.size());
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  if (EVP_Digest(text, size, digest, nullptr, EVP_sha1(), nullptr) != 1) return false;
-  EVP_EncodeBlock(accept, digest, kDigestBytes);
-  return out.fields.add(arena, {"sec-websocket-accept", {reinterpret_cast<const char*>(accept), kAcceptBytes}, Name::kOther, false});
+  const std::string_view accept = http2::websocket_accept(arena, key->value);
+  return !accept.empty() && out.fields.add(arena, {"sec-websocket-accept", accept, Name::kOther, false});
 }
 
 void list_trailers(const http::Fields& trailers, std::vector<nghttp2_nv>& to) {
   to.clear();
   for (const http::Field& field : trailers) {
-    if (!field.hop && !is_connection_specific(field.known)) to.push_back(field_of(field.name, field.value));
+    if (!field.hop && !http::is_hop_by_hop(field.known)) to.push_back(http2::name_value(field.name, field.value));
   }
 }
 
@@ -140,17 +103,17 @@ const char* ResponseFields::head_field(std::string_view name, std::string_view v
     return status == 101 ? "101, which HTTP/2 does not have" : nullptr;  // RFC 9113 8.6
   }
   regular_ = true;
-  if (const char* wrong = check(name, value)) return wrong;
+  if (const char* wrong = http2::check_text(name, value)) return wrong;
   const Name known = http::name_of(name);
-  if (is_connection_specific(known)) return "connection-specific field";
+  if (http::is_hop_by_hop(known)) return "connection-specific field";
   return add(name, value, known, arena, out.fields);
 }
 
 const char* ResponseFields::trailer(std::string_view name, std::string_view value, Arena& arena, http::Fields& out) {
   if (const char* wrong = count(name, value)) return wrong;
-  if (const char* wrong = check(name, value)) return wrong;  // a pseudo-header's name is none
+  if (const char* wrong = http2::check_text(name, value)) return wrong;  // a pseudo-header's name is none
   const Name known = http::name_of(name);
-  if (is_connection_specific(known)) return "connection-specific field in trailers";
+  if (http::is_hop_by_hop(known)) return "connection-specific field in trailers";
   return http::forbidden_trailer(name) ? nullptr : add(name, value, known, arena, out);
 }
 
