@@ -95,10 +95,7 @@ def test_a_large_volume_passes_both_ways_at_once(proxy, origin):
     with proxy.client() as client:
         client.send(UPGRADE)
         assert client.response().status == 101
-        sender = threading.Thread(target=client.socket.sendall, args=(data,))
-        sender.start()
-        assert client.read(len(data)) == data.upper()
-        sender.join()
+        assert client.read_while_sending(data, len(data)) == data.upper()
 
 
 def test_a_refused_upgrade_is_an_ordinary_answer_and_the_connection_stays(proxy, origin):

@@ -2,7 +2,9 @@
 generator is fed with, so that the synchronous client and the asyncio origin share it. It never repairs anything: what is not
 exactly RFC 9112 raises Malformed. Standard library only."""
 
+import contextlib
 import re
+import select
 import socket
 import ssl
 import time
@@ -332,6 +334,29 @@ class Client:
         while len(self.feed.data) < count:
             assert not self.feed.eof, f"closed after {bytes(self.feed.data)!r}"
             self._more(until)
+        data = bytes(self.feed.data[:count])
+        del self.feed.data[:count]
+        return data
+
+    def read_while_sending(self, data, count):
+        """As read, with the sending of `data` going on at the same time. In one thread, since TLS of Python's takes no two on a connection."""
+        until = time.monotonic() + self.deadline
+        left = memoryview(data)
+        self.socket.setblocking(False)
+        while left or len(self.feed.data) < count:
+            assert time.monotonic() < until, f"{len(left)} bytes unsent, {len(self.feed.data)} read within {self.deadline} s"
+            moved = False
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                if left:
+                    left = left[self.socket.send(left[:65536]):]
+                    moved = True
+            with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                piece = self.socket.recv(262144)
+                assert piece, f"closed after {len(self.feed.data)} bytes"
+                self.feed.data += piece
+                moved = True
+            if not moved:
+                select.select([self.socket], [self.socket] if left else [], [], 0.05)
         data = bytes(self.feed.data[:count])
         del self.feed.data[:count]
         return data
