@@ -50,6 +50,8 @@ bool Transport::send_first() {
   return whole;
 }
 
+std::string Transport::why_not_open() const { return tls_ == nullptr || tls_->failure().empty() ? std::string() : "TLS: " + tls_->failure(); }
+
 // --- reading ---
 
 void Transport::note_readable(std::uint32_t events) {

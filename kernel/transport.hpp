@@ -40,6 +40,7 @@ class Transport {
   void use_tls(std::unique_ptr<tls::Session> session);
   tls::Session* tls() const { return tls_.get(); }
   enum class Opened : std::uint8_t { kNotYet, kYes, kFailed };
+  std::string why_not_open() const;          // after kFailed: of TLS, in words; empty: nothing is known
   Opened open(std::uint32_t events);         // the system's connect, where it connects, then the handshake, as far as they go now
 
   // --- what the loop has told ---

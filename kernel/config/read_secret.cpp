@@ -8,20 +8,12 @@
 #include <filesystem>
 
 #include "kernel/config/reading.hpp"
+#include "kernel/tls/pem.hpp"
 
 namespace cleat::config {
 namespace {
 
 constexpr std::size_t kPemBytesMax = 1024 * 1024;
-
-using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
-using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-
-Bio reader(const std::string& pem) { return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free}; }
-
-// Encrypted keys have no password here, and nobody is asked for one at a terminal.
-int no_password(char*, int, int, void*) { return 0; }
 
 // What the file holds that the node names. A resource of a source has no folder that paths could be relative to.
 bool read_beside(const Node& node, const std::string& text, Reading& reading, Secret& secret, std::string& content_of_it) {
@@ -58,12 +50,12 @@ bool read_pem(const Node& map, std::string_view key, Reading& reading, Secret& s
 }
 
 // The first certificate, once all of them could be read; nullptr with an error at the node.
-Certificate read_certificates(const Node& node, const std::string& pem, Reading& reading) {
-  const Bio in = reader(pem);
-  Certificate first(nullptr, X509_free);
+tls::CertificatePtr read_certificates(const Node& node, const std::string& pem, Reading& reading) {
+  const tls::BioPtr in = tls::reader(pem);
+  tls::CertificatePtr first;
   std::size_t count = 0;
   for (;;) {
-    Certificate one(PEM_read_bio_X509(in.get(), nullptr, no_password, nullptr), X509_free);
+    tls::CertificatePtr one = tls::next_certificate(in.get());
     if (one == nullptr) break;
     if (++count == 1) first = std::move(one);
   }
@@ -71,12 +63,11 @@ Certificate read_certificates(const Node& node, const std::string& pem, Reading&
   ERR_clear_error();
   if (at_end && count != 0) return first;
   reading.diagnostics.error(node, count == 0 ? "holds no certificate that can be read" : "certificate " + std::to_string(count + 1) + " cannot be read");
-  return {nullptr, X509_free};
+  return nullptr;
 }
 
 void check_key(const Node& node, const std::string& pem, X509* certificate, Reading& reading) {
-  const Bio in = reader(pem);
-  const Key key(PEM_read_bio_PrivateKey(in.get(), nullptr, no_password, nullptr), EVP_PKEY_free);
+  const tls::KeyPtr key = tls::private_key(pem);
   if (key == nullptr) {
     reading.diagnostics.error(node, "holds no private key that can be read (encrypted ones cannot)");
   } else if (certificate != nullptr && X509_check_private_key(certificate, key.get()) != 1) {
@@ -106,7 +97,7 @@ void read_secret_parts(const Node& map, std::string_view ca, Reading& reading, S
   const Node* certificate = child(map, "certificate");
   const Node* key = child(map, "key");
   if ((certificate == nullptr) != (key == nullptr)) reading.diagnostics.error(map, "certificate and key belong together");
-  Certificate first(nullptr, X509_free);
+  tls::CertificatePtr first;
   if (has_certificate) first = read_certificates(*certificate, secret.certificate, reading);
   if (has_key) check_key(*key, secret.key, first.get(), reading);
   if (has_ca) read_certificates(*child(map, ca), secret.ca, reading);

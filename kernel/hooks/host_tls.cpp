@@ -9,11 +9,11 @@ namespace {
 
 cleat_status no_part() { return fail_call(CLEAT_NOT_FOUND, "tls: the ClientHello has no such part"); }
 
-// The session whose ClientHello waits for an answer.
-tls::Session* session_asked(cleat_conn handle, cleat_status& status) {
+// The connection, if its ClientHello waits for an answer.
+Connection* asked(cleat_conn handle, cleat_status& status) {
   Connection* const connection = connection_of(handle, status);
   if (connection == nullptr) return nullptr;
-  if (connection->tls() != nullptr && connection->tls()->hello() != nullptr) return connection->tls();
+  if (connection->tls() != nullptr && connection->tls()->hello() != nullptr) return connection;
   status = fail_call(CLEAT_WRONG_PHASE, "tls: in on_client_hello, or while it is suspended");
   return nullptr;
 }
@@ -21,9 +21,9 @@ tls::Session* session_asked(cleat_conn handle, cleat_status& status) {
 cleat_status tls_client_hello(cleat_conn conn, std::uint32_t part, cleat_str* value) {
   if (value == nullptr) return fail_call(CLEAT_INVALID, "tls: the output is NULL");
   cleat_status status;
-  const tls::Session* const session = session_asked(conn, status);
-  if (session == nullptr) return status;
-  const tls::ClientHello& hello = *session->hello();
+  const Connection* const connection = asked(conn, status);
+  if (connection == nullptr) return status;
+  const tls::ClientHello& hello = *connection->tls()->hello();
   const std::string* found = nullptr;
   switch (part) {
     case CLEAT_TLS_VERSION: found = &hello.version; break;
@@ -41,9 +41,9 @@ cleat_status tls_client_hello(cleat_conn conn, std::uint32_t part, cleat_str* va
 cleat_status tls_extension(cleat_conn conn, std::uint32_t type, cleat_str* data) {
   if (data == nullptr) return fail_call(CLEAT_INVALID, "tls: the output is NULL");
   cleat_status status;
-  const tls::Session* const session = session_asked(conn, status);
-  if (session == nullptr) return status;
-  for (const auto& [number, bytes] : session->hello()->data) {
+  const Connection* const connection = asked(conn, status);
+  if (connection == nullptr) return status;
+  for (const auto& [number, bytes] : connection->tls()->hello()->data) {
     if (number != type) continue;
     *data = to_str(bytes);
     return CLEAT_OK;
@@ -54,12 +54,12 @@ cleat_status tls_extension(cleat_conn conn, std::uint32_t type, cleat_str* data)
 cleat_status tls_certificate_use(cleat_conn conn, cleat_str secret) {
   if (bad(secret)) return fail_call(CLEAT_INVALID, "tls: a pointer is NULL");
   cleat_status status;
-  tls::Session* const session = session_asked(conn, status);
-  if (session == nullptr) return status;
-  const auto& all = connection_of(conn, status)->home().generation->key_pairs;
+  const Connection* const connection = asked(conn, status);
+  if (connection == nullptr) return status;
+  const auto& all = connection->home().generation->key_pairs;
   const auto found = all.find(to_view(secret));
   if (found == all.end()) return fail_call(CLEAT_NOT_FOUND, "tls: no secret of this name has a certificate");
-  return session->use_certificate(found->second) ? CLEAT_OK : fail_call(CLEAT_FAILED, "tls: the certificate cannot be used");
+  return connection->tls()->use_certificate(found->second) ? CLEAT_OK : fail_call(CLEAT_FAILED, "tls: the certificate cannot be used");
 }
 
 cleat_status tls_peer_certificate(cleat_conn conn, std::uint32_t index, cleat_str* der) {

@@ -1,3 +1,4 @@
+#include "kernel/base/hex.hpp"
 #include "kernel/hooks/library.hpp"
 
 #include <dlfcn.h>
@@ -48,12 +49,7 @@ std::string sha256_of(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   CLEAT_CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1 && size == 32);
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    hex += "0123456789abcdef"[digest[i] >> 4];
-    hex += "0123456789abcdef"[digest[i] & 15];
-  }
-  return hex;
+  return to_hex({digest.data(), size});
 }
 
 // The entry function in the file itself: the search of a handle also enters the libraries that the file is linked with.

@@ -1,8 +1,16 @@
 #include "kernel/http/message.hpp"
 
+#include <algorithm>
+
 #include "kernel/http/chars.hpp"
 
 namespace cleat::http {
+
+std::string to_lower(std::string_view text) {
+  std::string made(text);
+  std::transform(made.begin(), made.end(), made.begin(), detail::lower);
+  return made;
+}
 
 bool equal_names(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;

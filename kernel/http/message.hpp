@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "kernel/base/arena.hpp"
@@ -32,6 +33,7 @@ constexpr bool is_hop_by_hop(Name name) {
 
 Name name_of(std::string_view field_name);                       // without regard to case
 bool equal_names(std::string_view a, std::string_view b);        // without regard to case (RFC 9110 5.1)
+std::string to_lower(std::string_view text);                     // of ASCII
 bool valid_name(std::string_view name);                          // token (RFC 9110 5.6.2)
 std::string_view host_of(std::string_view authority);           // without the port; [ ] stay
 bool valid_value(std::string_view value);                        // field-content, no leading or trailing space (RFC 9110 5.5)

@@ -55,12 +55,6 @@ std::size_t suffix_bit(std::size_t dots) { return std::min<std::size_t>(dots, 63
 
 char lower(char c) { return static_cast<char>(c | (static_cast<unsigned char>(c - 'A') < 26 ? 0x20 : 0)); }
 
-std::string to_lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), lower);
-  return out;
-}
-
 }  // namespace
 
 struct Router::Impl {
@@ -232,7 +226,7 @@ std::vector<std::uint32_t> Router::Impl::tables_of(const std::vector<std::string
   if (names.empty()) return {0};
   std::vector<std::uint32_t> found;
   for (const std::string& given : names) {
-    const std::string name = to_lower(given);
+    const std::string name = http::to_lower(given);
     if (name == "*") {
       found.push_back(0);
       continue;

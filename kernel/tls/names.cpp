@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "kernel/http/message.hpp"
 #include "kernel/tls/openssl.hpp"
 
 namespace cleat::tls {
@@ -17,7 +18,7 @@ bool is_clean(std::string_view text) {
 
 void add(std::vector<std::string>& to, const ASN1_STRING& from, bool lower) {
   const std::string_view text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(&from)), static_cast<std::size_t>(ASN1_STRING_length(&from)));
-  if (is_clean(text)) to.push_back(lower ? lower_case(text) : std::string(text));
+  if (is_clean(text)) to.push_back(lower ? http::to_lower(text) : std::string(text));
 }
 
 void add_ip(std::vector<std::string>& to, const ASN1_OCTET_STRING& from) {
@@ -30,7 +31,7 @@ void add_ip(std::vector<std::string>& to, const ASN1_OCTET_STRING& from) {
 bool matches(std::string_view pattern, const Names& names) {
   const auto is_one_of = [&](const std::vector<std::string>& all) { return std::find(all.begin(), all.end(), pattern) != all.end(); };
   if (pattern.find("://") == std::string_view::npos) {
-    const std::string lower = lower_case(pattern);
+    const std::string lower = http::to_lower(pattern);
     return is_one_of(names.ips) || std::any_of(names.dns.begin(), names.dns.end(), [&](const std::string& name) {
              return dns_matches(lower, name) || dns_matches(name, lower);  // either may be the wildcard
            });
@@ -41,14 +42,6 @@ bool matches(std::string_view pattern, const Names& names) {
 }
 
 }  // namespace
-
-std::string lower_case(std::string_view text) {
-  std::string made(text);
-  for (char& c : made) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  }
-  return made;
-}
 
 Names names_of(X509& certificate) {
   Names found;

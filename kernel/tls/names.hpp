@@ -25,6 +25,4 @@ bool dns_matches(std::string_view pattern, std::string_view name);
 // Has the certificate one of the names?
 bool any_matches(const std::vector<std::string>& patterns, const Names& names);
 
-std::string lower_case(std::string_view text);
-
 }  // namespace cleat::tls

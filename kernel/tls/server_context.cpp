@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernel/http/message.hpp"
 #include "kernel/tls/session.hpp"
 #include "kernel/tls/tickets.hpp"
 
@@ -120,7 +121,7 @@ int ServerContext::choose_certificate(SSL* ssl, int*, void* self) {
   const auto& all = *static_cast<const ServerContext*>(self);
   const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   if (name == nullptr || all.certificates_.size() == 1 || Session::of(ssl).has_certificate()) return SSL_TLSEXT_ERR_OK;
-  const Certificate* const found = all.find_certificate(lower_case(name));
+  const Certificate* const found = all.find_certificate(http::to_lower(name));
   if (found != nullptr) SSL_set_SSL_CTX(ssl, found->context.get());
   return SSL_TLSEXT_ERR_OK;
 }

@@ -10,6 +10,9 @@
 #include <system_error>
 #include <utility>
 
+#include "kernel/base/hex.hpp"
+#include "kernel/http/message.hpp"
+
 namespace cleat::tls {
 namespace {
 
@@ -29,14 +32,7 @@ std::string text_of(const X509_NAME* name) {
 std::string fingerprint_of(const X509& certificate) {
   unsigned char made[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  if (X509_digest(&certificate, EVP_sha256(), made, &size) != 1) return {};
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string text;
-  for (unsigned int i = 0; i < size; ++i) {
-    text.push_back(kHex[made[i] >> 4]);
-    text.push_back(kHex[made[i] & 15]);
-  }
-  return text;
+  return X509_digest(&certificate, EVP_sha256(), made, &size) == 1 ? to_hex({made, size}) : std::string();
 }
 
 std::string_view view(const char* text) { return text == nullptr ? std::string_view{} : std::string_view(text); }
@@ -201,7 +197,7 @@ std::string two_bytes(unsigned int number) { return {static_cast<char>(number >>
 std::string server_name_of(std::string_view data) {
   constexpr std::size_t kBefore = 5;  // the list's size, the name's kind, its size
   if (data.size() <= kBefore || data[2] != 0) return {};
-  return lower_case(data.substr(kBefore));
+  return http::to_lower(data.substr(kBefore));
 }
 
 }  // namespace
@@ -330,7 +326,6 @@ const Peer& Session::peer() {
   X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
   if (certificate == nullptr) return peer;
   if (SSL_get_verify_result(ssl_.get()) != X509_V_OK) return peer;  // it may say what it likes
-  peer.verified = true;
   peer.subject = text_of(X509_get_subject_name(certificate));
   peer.issuer = text_of(X509_get_issuer_name(certificate));
   peer.fingerprint = fingerprint_of(*certificate);

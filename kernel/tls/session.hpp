@@ -20,10 +20,9 @@ namespace cleat::tls {
 struct Peer {
   std::string_view version, cipher;            // "TLSv1.3", the cipher's name of the RFC
   std::string_view alpn, server_name;          // what was agreed on, and asked for
-  std::string subject, issuer;                 // of its certificate, RFC 2253
+  std::string subject, issuer;                 // of its certificate, RFC 2253; this and the rest of one that is trusted alone
   std::string fingerprint;                     // SHA-256 of the certificate, hex
   std::string uri, dns;                        // its first names of that kind
-  bool verified = false;                       // there is a certificate, and it is trusted
 };
 
 // What a client said first, kept until it is answered.
@@ -69,7 +68,6 @@ class Session {
   const Peer& peer();                          // after the handshake
   std::string_view peer_certificate(std::size_t index);  // DER; empty: there is none
   static int keep_session(SSL* ssl, SSL_SESSION* session);  // for ClientContext: SSL_CTX_sess_set_new_cb
-  const std::shared_ptr<const ServerContext>& server_context() const { return server_; }
 
  private:
   void attach(int fd);

@@ -2,10 +2,10 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "kernel/tls/names.hpp"
+#include "kernel/tls/pem.hpp"
 
 namespace cleat::tls {
 namespace {
@@ -14,10 +14,6 @@ constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 constexpr const char* kGroups = "X25519:P-256:P-384";
-
-BioPtr reader(const std::string& pem) { return BioPtr(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))); }
-int no_password(char*, int, int, void*) { return 0; }
-CertificatePtr next_certificate(BIO* in) { return CertificatePtr(PEM_read_bio_X509(in, nullptr, no_password, nullptr)); }
 
 bool refused(const config::Node& at, std::string_view what, config::Diagnostics& diagnostics) {
   const std::string reason = take_reason();
@@ -58,9 +54,9 @@ ContextPtr new_context(const SSL_METHOD* method, const config::TlsPolicy& policy
 
 KeyPair key_pair(const config::Secret& secret, const config::Node& at, config::Diagnostics& diagnostics) {
   KeyPair made;
-  const BioPtr chain = reader(secret.certificate), key = reader(secret.key);
+  const BioPtr chain = reader(secret.certificate);
   made.leaf = next_certificate(chain.get());
-  made.key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, no_password, nullptr));
+  made.key = private_key(secret.key);
   made.chain.reset(sk_X509_new_null());
   if (made.leaf == nullptr || made.key == nullptr || made.chain == nullptr || X509_check_private_key(made.leaf.get(), made.key.get()) != 1) {
     made.leaf.reset();

@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "kernel/http1_body.hpp"
-#include "kernel/tls/session.hpp"
 #include "kernel/upstream/introduce.hpp"
 #include "kernel/upstream/pool.hpp"
 
@@ -79,9 +78,8 @@ bool Http1Client::open(std::uint32_t events) {
     case Transport::Opened::kYes: return true;
     case Transport::Opened::kFailed: break;
   }
-  if (requester_ != nullptr && transport_.tls() != nullptr && !transport_.tls()->failure().empty()) {
-    requester_->reply_reason = requester_->arena.copy("TLS: " + transport_.tls()->failure());
-  }
+  const std::string why = transport_.why_not_open();
+  if (requester_ != nullptr && !why.empty()) requester_->reply_reason = requester_->arena.copy(why);
   pool_.connect_failed(*this, CLEAT_END_CONNECT_FAILED);
   return false;
 }

@@ -64,8 +64,7 @@ bool Http2Session::open(std::uint32_t events) {
       return false;
     case Transport::Opened::kFailed: break;
   }
-  const bool told = tls != nullptr && !tls->failure().empty();
-  fail_connect(hooks::kEndConnectFailed, told ? "TLS: " + tls->failure() : std::string());
+  fail_connect(hooks::kEndConnectFailed, transport_.why_not_open());
   return false;
 }
 
