@@ -5,7 +5,6 @@ import asyncio
 import contextlib
 import shutil
 import socket
-import subprocess
 import threading
 import time
 
@@ -16,6 +15,7 @@ import h2.exceptions
 import h2.settings
 import pytest
 import wire
+from handed_port import serving
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, END_HEADERS = 1, 4
@@ -338,29 +338,9 @@ def nghttpd(folder, *options, tls=None):
     program = shutil.which("nghttpd") or shutil.which("/usr/sbin/nghttpd")
     if not program:
         pytest.skip("SKIPPED: no nghttpd on this machine (tests/install installs it)")
-    for _ in range(5):  # it cannot say which port it got, so it is handed one; another process may have been faster
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        where = [str(port), str(tls.key), str(tls.certificate)] if tls else ["--no-tls", str(port)]
-        process = subprocess.Popen([program, "-a", "127.0.0.1", "-d", str(folder), "--echo-upload", *options, *where],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + wire.DEADLINE_S
-        while process.poll() is None and time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.01)
-        if process.poll() is None:
-            break
-    else:
-        raise AssertionError("nghttpd did not start")
-    try:
+    def command(port):
+        where = [port, tls.key, tls.certificate] if tls else ["--no-tls", port]
+        return [program, "-a", "127.0.0.1", "-d", folder, "--echo-upload", *options, *where]
+
+    with serving(command) as port:
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(wire.DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

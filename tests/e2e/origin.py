@@ -10,13 +10,13 @@ import hashlib
 import http.server
 import shutil
 import socket
-import subprocess
 import threading
 import time
 
 import pairing
 import relay_up
 import wire
+from handed_port import serving
 
 
 def reply(body=b"ok", status="200 OK", fields="", length=True):
@@ -387,11 +387,8 @@ def nginx(folder, locations="", listen=""):
     www, temp = folder / "www", folder / "nginx"
     for each in (www, temp):
         each.mkdir(exist_ok=True)
-    for _ in range(5):  # nginx cannot say which port it got, so it is handed one; another process may have been faster
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        config = f"""
+    def command(port):
+        (temp / "nginx.conf").write_text(f"""
 daemon off; master_process off; worker_processes 1; pid {temp}/pid; error_log {temp}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
@@ -399,26 +396,8 @@ http {{
   uwsgi_temp_path {temp}/uwsgi; scgi_temp_path {temp}/scgi; client_max_body_size 0; keepalive_requests 1000000;
   server {{ listen 127.0.0.1:{port} backlog=1024 {listen}; root {www}; {locations} }}
 }}
-"""
-        (temp / "nginx.conf").write_text(config)
-        process = subprocess.Popen([NGINX, "-e", f"{temp}/error.log", "-p", str(temp), "-c", f"{temp}/nginx.conf"],
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + wire.DEADLINE_S
-        while process.poll() is None and time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.01)
-        if process.poll() is None:
-            break
-    else:
-        raise AssertionError("nginx did not start: " + (temp / "error.log").read_text())
-    try:
+""")
+        return [NGINX, "-e", f"{temp}/error.log", "-p", temp, "-c", f"{temp}/nginx.conf"]
+
+    with serving(command, temp / "output") as port:
         yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(wire.DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

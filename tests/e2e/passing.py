@@ -6,11 +6,9 @@ import os
 import shutil
 import socket
 import struct
-import subprocess
-import time
 
 import pytest
-import wire
+from handed_port import serving
 from proxy import BUILD, cluster, listener
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -83,42 +81,15 @@ def read(data):
     return "v2", (ips[0], ports[0]), (ips[1], ports[1]), rest
 
 
-def free_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def _serving(command, port, log):
-    with log.open("w") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        end = time.monotonic() + wire.DEADLINE_S
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(0.02)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        try:
-            process.wait(wire.DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
 @contextlib.contextmanager
 def haproxy(folder, bind="", frontend="", backend=""):
     """One frontend, in mode http unless it says otherwise; `bind` are options of its address. Yields the address."""
     if not HAPROXY:
         pytest.skip("SKIPPED: no haproxy on this machine (tests/install installs it)")
-    port = free_port()
-    file = folder / f"haproxy{port}.cfg"
-    file.write_text(f"""
+
+    def command(port):
+        file = folder / f"haproxy{port}.cfg"
+        file.write_text(f"""
 global
   maxconn 200
 defaults
@@ -131,8 +102,10 @@ frontend in
   {frontend}
 {backend}
 """)
-    with _serving([HAPROXY, "-db", "-f", str(file)], port, folder / f"haproxy{port}.log") as address:
-        yield address
+        return [HAPROXY, "-db", "-f", file]
+
+    with serving(command, folder / "haproxy.log") as port:
+        yield f"127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
@@ -140,18 +113,21 @@ def nginx(folder, server, stream=False):
     """One server block, of `stream` or of http; @PORT@ in it is its port. Yields the address."""
     if not NGINX or (stream and not os.path.exists(STREAM_MODULE)):
         pytest.skip("SKIPPED: no nginx, or it has no stream module (tests/install installs both)")
-    port = free_port()
-    temp = folder / f"nginx{port}"
-    temp.mkdir()
-    paths = "" if stream else "".join(f"{name}_temp_path {temp}/{name}; " for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-    (temp / "nginx.conf").write_text(f"""
+
+    def command(port):
+        temp = folder / f"nginx{port}"
+        temp.mkdir()
+        paths = "" if stream else "".join(f"{name}_temp_path {temp}/{name}; " for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (temp / "nginx.conf").write_text(f"""
 {f'load_module {STREAM_MODULE};' if stream else ''}
 daemon off; master_process off; worker_processes 1; pid {temp}/pid; error_log {temp}/error.log warn;
 events {{ worker_connections 64; }}
 {'stream' if stream else 'http'} {{ access_log off; {paths} server {{ {server.replace('@PORT@', str(port))} }} }}
 """)
-    with _serving([NGINX, "-e", f"{temp}/error.log", "-p", str(temp), "-c", f"{temp}/nginx.conf"], port, temp / "output") as address:
-        yield address
+        return [NGINX, "-e", f"{temp}/error.log", "-p", temp, "-c", f"{temp}/nginx.conf"]
+
+    with serving(command, folder / "nginx.log") as port:
+        yield f"127.0.0.1:{port}"
 
 
 def text(address):

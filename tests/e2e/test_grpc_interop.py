@@ -2,15 +2,13 @@
 sidecar to another by mutual TLS."""
 # ctest: timeout 600
 
-import contextlib
 import re
-import socket
 import subprocess
-import time
 
 import pytest
 from certificates import Authority
 from go_tools import go_tool
+from handed_port import serving
 from proxy import cluster, listener, running
 
 VERSION = "v1.85.0"
@@ -25,24 +23,9 @@ def client():
     return go_tool("grpc_interop_client", f"google.golang.org/grpc/interop/client@{VERSION}", "client")
 
 
-@contextlib.contextmanager
 def grpc_server(*arguments):
     program = go_tool("grpc_interop_server", f"google.golang.org/grpc/interop/server@{VERSION}", "server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen([program, f"-port={port}", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        end = time.monotonic() + 15
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            assert time.monotonic() < end and server.poll() is None, "the server does not start"
-            time.sleep(0.05)
-        yield port
-    finally:
-        server.kill()
-        server.wait()
+    return serving(lambda port: [program, f"-port={port}", *arguments])
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import time
 import urllib.error
@@ -11,6 +10,7 @@ import urllib.request
 
 import pytest
 from conftest import tool
+from handed_port import free_port
 from proxy import BUILD, cluster, listener
 
 MANY = BUILD / "hostile_plugins" / "many_series.so"
@@ -184,12 +184,6 @@ def test_bad_configuration_is_refused_where_it_stands(start, origin, tmp_path):
 
 
 # --- a real one
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def ask(port, path):

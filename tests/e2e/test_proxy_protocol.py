@@ -13,6 +13,7 @@ import time
 
 import passing
 import pytest
+from handed_port import free_port
 from origin import reply
 from passing import CLIENT, CLIENT6, FACTS, HEAD_MS, HERE, HERE6, config, extension, facts, found, own, passed_on, text, v1, v2
 from processes import wait_until
@@ -207,7 +208,7 @@ def test_a_drain_does_not_wait_for_headers(start, origin):
 def test_a_reload_turns_it_on_for_connections_to_come(start, origin):
     said = [{"match": {"prefix": "/"}, "reply": {"status": 200, "body": "here"}}]
     facts_of = {"name": "facts", "use": "header_rewrite", "config": {"response": {"set": FACTS}}}
-    port = passing.free_port()
+    port = free_port()
 
     def with_headers(how):
         return {"workers": 1, "plugins": [facts_of],

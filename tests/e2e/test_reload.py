@@ -5,12 +5,12 @@ that is wrong changes nothing, and plugin instances of which nothing changed liv
 import json
 import re
 import signal
-import socket
 import threading
 import time
 
 import pytest
 import wire
+from handed_port import free_port
 from origin import reply
 from proxy import BUILD, cluster, listener
 
@@ -203,12 +203,6 @@ def test_a_listener_may_get_another_name_while_it_serves(origin, start):
         assert mark(client) == "one"
         reload(fixed, configuration(origin, listeners=[plain(origin, "second", f"127.0.0.1:{fixed.port}")]))
         assert not client.get().has("connection")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_storm_of_reloads_is_coalesced_and_the_last_configuration_wins(origin, start):
