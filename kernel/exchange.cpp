@@ -463,7 +463,7 @@ void Exchange::reset_life() {
   metadata = nullptr;
   metadata_bytes = 0;
   reply_staged = reset_asked = reroute_asked = retry_asked = retry_other = suspend_asked = false;
-  retry_delay_ms = attempt_timeout_ms = timeout_ms = keep_max = replay_max_ = 0;
+  retry_delay_ms = attempt_timeout_ms = timeout_ms = keep_max = 0;
   suspended = {};
   request_pipe.reset();
   response_pipe.reset();

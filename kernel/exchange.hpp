@@ -251,7 +251,6 @@ class Exchange final : public Requester {
   http::ResponseHead staged_response_;
   std::string_view staged_body_, staged_reason_;
   std::string_view local_body_;
-  std::uint64_t replay_max_ = 0;                        // most bytes of the body to keep in any case
   Buffer held_;                                         // the request body, kept for another attempt or gathered
   std::string_view handler_piece_;
   Deadline deadline_;

@@ -43,12 +43,10 @@ bool Exchange::has_request_body() const {
 }
 
 Flow Exchange::start_attempt() {
-  const bool multiplexed = cluster->config.protocol == config::Cluster::Protocol::kHttp2;
-  if (multiplexed && (request.is_connect() || (offers_upgrade() && !http::equal_names(request.upgrade, "websocket")))) {
+  if (cluster->config.multiplexed() && (request.is_connect() || (offers_upgrade() && !http::equal_names(request.upgrade, "websocket")))) {
     reply_locally(501, "bad_request", "the cluster speaks HTTP/2: neither CONNECT nor an Upgrade to other than websocket is sent to it");
     return Flow::kJump;
   }
-  replay_max_ = multiplexed ? kReplayBytesMax : 0;
   enter(Stage::kConnect);
   if (!replaying_) upstream_start_us = worker.reactor.now_us();
   replaying_ = false;
@@ -181,7 +179,8 @@ void Exchange::sink_request(std::string_view data, bool end) {
     handler_body(data, end);
     return;
   }
-  const std::uint64_t keep = stage == Stage::kGather ? UINT64_MAX : std::max(keep_max, replay_max_);
+  const std::uint64_t replayed = cluster != nullptr && cluster->config.multiplexed() ? kReplayBytesMax : 0;
+  const std::uint64_t keep = stage == Stage::kGather ? UINT64_MAX : std::max(keep_max, replayed);
   if (keep != 0 && kept_) {
     if (held_.size() + data.size() <= keep) {
       held_.append(data);

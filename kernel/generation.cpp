@@ -24,7 +24,7 @@ void make_cluster(Generation& generation, const config::Cluster& from, const tls
   const auto old = before == nullptr ? nullptr : before->shared_cluster(from.name);
   std::shared_ptr<const tls::ClientContext> context;
   std::vector<std::string> alpn;
-  if (from.protocol == config::Cluster::Protocol::kHttp2) alpn.emplace_back("h2");
+  if (from.multiplexed()) alpn.emplace_back("h2");
   if (from.tls &&
       (context = tls::ClientContext::make(*from.tls, secrets, std::move(alpn), old == nullptr ? nullptr : old->tls, diagnostics)) == nullptr) {
     return;

@@ -237,6 +237,7 @@ struct Cluster {
   std::uint32_t pending_max = 1'024; // exchanges that wait for a connection, per worker: then 503
   std::uint64_t requests_per_connection = 0;  // 0 = no bound
   enum class Protocol : std::uint8_t { kHttp1, kHttp2 } protocol = Protocol::kHttp1;  // kHttp2: without TLS by prior knowledge
+  bool multiplexed() const { return protocol == Protocol::kHttp2; }  // its connections carry many requests at once
   std::uint32_t streams_max = 100;   // of an HTTP/2 connection at once; an endpoint may allow fewer
   std::optional<ClientTls> tls;
   std::string balancer;              // an instance with cleat.balancer/1, or empty: weighted round robin

@@ -66,10 +66,10 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   optional_word<Cluster::Protocol>(node, "protocol", reading, {{"http1", Cluster::Protocol::kHttp1}, {"http2", Cluster::Protocol::kHttp2}},
                                    cluster.protocol);
   optional_integer(node, "streams_max", reading, 1, kStreamsMax, cluster.streams_max);
-  if (const Node* streams = child(node, "streams_max"); streams != nullptr && cluster.protocol != Cluster::Protocol::kHttp2) {
+  if (const Node* streams = child(node, "streams_max"); streams != nullptr && !cluster.multiplexed()) {
     reading.diagnostics.error(*streams, "has a meaning only where protocol is http2");
   }
-  if (cluster.proxy_protocol != Header::kOff && cluster.protocol == Cluster::Protocol::kHttp2) {
+  if (cluster.proxy_protocol != Header::kOff && cluster.multiplexed()) {
     reading.diagnostics.error(*node.get("proxy_protocol"), "has no meaning with protocol: http2, whose connections are many clients'");
   }
 

@@ -153,7 +153,7 @@ void prepare_response(Exchange& x, bool local) {
     fields.add(x.arena, {"Date", x.arena.copy(http_date()), Name::kDate, false});
   }
   if (local || !x.listener->config->forward.via) return;
-  const bool http2 = x.cluster != nullptr && x.cluster->config.protocol == config::Cluster::Protocol::kHttp2;
+  const bool http2 = x.cluster != nullptr && x.cluster->config.multiplexed();
   fields.add(x.arena, via(http2 ? 2 : 1, x.response.minor));
 }
 

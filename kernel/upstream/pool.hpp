@@ -92,8 +92,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   bool full() const;
   std::string_view server_name(const Requester& requester) const;
   Http1Client* take_idle(const Endpoint& endpoint, std::string_view server_name);
-  // Whether connections to this cluster carry many requests at once: the one place that knows the protocol.
-  bool multiplexed() const { return cluster_->config.protocol == config::Cluster::Protocol::kHttp2; }
+  bool multiplexed() const { return cluster_->config.multiplexed(); }
   Http2Session* session_with_room(const Endpoint& endpoint, std::string_view server_name, bool fresh) const;
   bool connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoint);
   std::vector<Http1Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
