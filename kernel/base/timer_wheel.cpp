@@ -1,6 +1,7 @@
 #include "kernel/base/timer_wheel.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace cleat {
 
@@ -22,6 +23,7 @@ void TimerWheel::arm(Timer& timer, std::uint64_t at_ms) {
   // Rounded up: a slot is looked at when its time has wholly begun, so nothing fires early. What is due goes to the next slot.
   const std::uint64_t number = std::max((at_ms + kSlotMs - 1) / kSlotMs, turned_ + 1);
   Timer& head = slots_[number % kSlots].head;
+  filled_[number % kSlots / 64] |= std::uint64_t{1} << number % 64;
   timer.before_ = head.before_;
   timer.next_ = &head;
   head.before_->next_ = &timer;
@@ -58,11 +60,22 @@ void TimerWheel::advance(std::uint64_t now_ms) {
   }
 }
 
-int TimerWheel::wait_ms(std::uint64_t now_ms) const {
+int TimerWheel::wait_ms(std::uint64_t now_ms) {
   if (armed_ == 0) return -1;
-  for (std::uint64_t number = turned_ + 1; number <= turned_ + kSlots; ++number) {
+  const std::uint64_t end = turned_ + 1 + kSlots;
+  for (std::uint64_t number = turned_ + 1; number < end;) {
+    std::uint64_t& word = filled_[number % kSlots / 64];
+    const std::uint64_t rest = word >> number % 64;
+    if (rest == 0) {
+      number += 64 - number % 64;
+      continue;
+    }
+    number += static_cast<std::uint64_t>(std::countr_zero(rest));
     const Slot& slot = slots_[number % kSlots];
-    if (slot.head.next_ == &slot.head) continue;
+    if (slot.head.next_ == &slot.head) {
+      word &= ~(std::uint64_t{1} << number % 64);
+      continue;
+    }
     const std::uint64_t at = number * kSlotMs;
     return at <= now_ms ? 0 : static_cast<int>(at - now_ms);
   }

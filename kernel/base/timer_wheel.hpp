@@ -47,7 +47,7 @@ class TimerWheel {
   void arm(Timer& timer, std::uint64_t at_ms);  // re-arms an armed one
   void advance(std::uint64_t now_ms);           // fires what is due; a fired timer may arm itself anew
   // Milliseconds until something may be due (0 = now), or -1 where nothing is armed.
-  int wait_ms(std::uint64_t now_ms) const;
+  int wait_ms(std::uint64_t now_ms);
   std::uint64_t now_ms() const { return now_ms_; }
 
  private:
@@ -56,6 +56,8 @@ class TimerWheel {
     Timer head{nullptr, nullptr};
   };
   std::array<Slot, kSlots> slots_;
+  // A bit for each slot that timers were put into, until a look finds it empty: the next one is found without a walk over the ring.
+  std::array<std::uint64_t, kSlots / 64> filled_{};
   std::uint64_t now_ms_ = 0;
   std::uint64_t turned_ = 0;  // the last slot number (time / kSlotMs) whose timers were looked at
   std::uint64_t armed_ = 0;

@@ -1,5 +1,6 @@
 #include "kernel/base/timer_wheel.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <functional>
 #include <memory>
@@ -153,6 +154,36 @@ TEST_CASE("timer wheel knows how long nothing will be due") {
   CHECK(wheel.wait_ms(1200) == 0);
   wheel.advance(1000 + static_cast<std::uint64_t>(wheel.wait_ms(1000)));
   CHECK(soon.fired == 1);
+}
+
+TEST_CASE("timer wheel waits for the first slot that has a timer, whatever was armed and cancelled before") {
+  TimerWheel wheel;
+  std::mt19937_64 random(11);
+  std::uint64_t now = 1'000'000;
+  wheel.advance(now);
+  std::vector<std::unique_ptr<Alarm>> all(40);
+  for (auto& one : all) one = std::make_unique<Alarm>();
+  for (int round = 0; round < 5'000; ++round) {
+    Alarm& one = *all[random() % all.size()];
+    if (random() % 2 == 0) {
+      one.timer.cancel();
+    } else {
+      wheel.arm(one.timer, now + random() % (kTurnMs / 2));
+    }
+    if (random() % 8 == 0) wheel.advance(now += random() % 100);
+    std::uint64_t first = UINT64_MAX;
+    for (const auto& each : all) {
+      if (each->timer.armed()) first = std::min(first, each->timer.at_ms());
+    }
+    const int wait = wheel.wait_ms(now);
+    CAPTURE(round, now, first, wait);
+    if (first == UINT64_MAX) {
+      REQUIRE(wait == -1);
+    } else {
+      REQUIRE(now + static_cast<std::uint64_t>(wait) >= first);
+      REQUIRE(now + static_cast<std::uint64_t>(wait) < std::max(first, now + 1) + 2 * TimerWheel::kSlotMs);
+    }
+  }
 }
 
 TEST_CASE("timer wheel, waited for as the reactor does, fires every one of many timers in time") {
