@@ -12,9 +12,15 @@
 
 namespace cleat::http::detail {
 
-// llhttp's pass over a whole head whose first line was understood before. Fills `fields` with names and trimmed values, and
-// proves line by line that they cover the head: what llhttp and we would cut differently is refused.
+// Fills `fields` with the names and trimmed values of a whole head whose first line was understood before: the short way, or llhttp's.
 ParseError tokenise(std::string_view head, bool request, const HeadLimits& limits, Arena& arena, Fields& fields);
+
+// The short way, for heads of which there is no doubt. False decides nothing: then llhttp judges the head. What this takes, llhttp takes
+// too, and cuts alike. Both REQUIRE: the head ends in CRLF CRLF, and its first CRLF is at `first_line`.
+bool read_plain(std::string_view head, std::size_t first_line, bool request, const HeadLimits& limits, Arena& arena, Fields& fields);
+
+// llhttp's pass. Proves line by line that the fields cover the head: what llhttp and we would cut differently is refused.
+ParseError judge(std::string_view head, std::size_t first_line, bool request, const HeadLimits& limits, Arena& arena, Fields& fields);
 
 // Methods that llhttp knows, and only those: others are refused on every wire.
 bool known_method(std::string_view method);

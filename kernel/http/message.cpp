@@ -1,6 +1,7 @@
 #include "kernel/http/message.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "kernel/http/chars.hpp"
 
@@ -12,12 +13,42 @@ std::string to_lower(std::string_view text) {
   return made;
 }
 
+namespace {
+
+std::uint64_t load_word(const char* from) {
+  std::uint64_t word;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Eight bytes at once: A to Z get the bit that makes them lower; what is not ASCII stays.
+std::uint64_t lower_word(std::uint64_t word) {
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  const std::uint64_t low = word & 0x7f * kEach;
+  const std::uint64_t from_a = low + (0x80 - 'A') * kEach;       // the high bit: A or above
+  const std::uint64_t after_z = low + (0x80 - 'Z' - 1) * kEach;  // the high bit: above Z
+  return word | (from_a & ~after_z & ~word & 0x80 * kEach) >> 2;
+}
+
+bool equal_words(const char* a, const char* b) { return lower_word(load_word(a)) == lower_word(load_word(b)); }
+
+}  // namespace
+
 bool equal_names(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] != b[i] && detail::lower(a[i]) != detail::lower(b[i])) return false;
+  const std::size_t size = a.size();
+  if (size < sizeof(std::uint64_t)) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (detail::lower(a[i]) != detail::lower(b[i])) return false;
+    }
+    return true;
   }
-  return true;
+  std::size_t i = 0;
+  for (; i + sizeof(std::uint64_t) <= size; i += sizeof(std::uint64_t)) {
+    if (!equal_words(a.data() + i, b.data() + i)) return false;
+  }
+  const std::size_t last = size - sizeof(std::uint64_t);  // the rest, and some bytes again
+  return i == size || equal_words(a.data() + last, b.data() + last);
 }
 
 // By length first: most names of other fields are told apart without looking at a byte, the rest by one comparison.

@@ -112,6 +112,12 @@ bool known_method(std::string_view method) {
 ParseError tokenise(std::string_view head, bool request, const HeadLimits& limits, Arena& arena, Fields& fields) {
   const std::size_t first_line = head.find("\r\n");
   if (first_line == std::string_view::npos || head.size() < 4 || !head.ends_with("\r\n\r\n")) return {400, "malformed head"};
+  if (read_plain(head, first_line, request, limits, arena, fields)) return {};
+  fields.clear();
+  return judge(head, first_line, request, limits, arena, fields);
+}
+
+ParseError judge(std::string_view head, std::size_t first_line, bool request, const HeadLimits& limits, Arena& arena, Fields& fields) {
   Pass pass{limits, arena, fields, head.data() + head.size(), head.data() + first_line + 2, {}, false, {}};
   llhttp_t parser;
   llhttp_init(&parser, request ? HTTP_REQUEST : HTTP_RESPONSE, &kSettings);

@@ -35,18 +35,28 @@ std::string_view join(Arena& arena, const std::array<std::string_view, N>& parts
   return {begin, size};
 }
 
+// Both digits of each byte.
+constexpr std::array<std::array<char, 2>, 256> make_hex() {
+  std::array<std::array<char, 2>, 256> hex{};
+  for (std::size_t byte = 0; byte < 256; ++byte) hex[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  return hex;
+}
+constexpr std::array<std::array<char, 2>, 256> kHex = make_hex();
+
 // A random UUID, version 4 (RFC 9562 5.4). Names a request in logs; it is no secret.
 std::string_view make_id(Exchange& x) {
-  constexpr char kHex[] = "0123456789abcdef";
   char* const id = static_cast<char*>(x.arena.allocate(36, 1));
   if (id == nullptr) return {};
-  std::uint64_t words[2] = {x.worker.random(), x.worker.random()};
-  words[0] = (words[0] & ~std::uint64_t{0xf000}) | 0x4000;
-  words[1] = (words[1] & ~(std::uint64_t{3} << 62)) | std::uint64_t{2} << 62;
-  std::size_t at = 0;
-  for (int digit = 0; digit < 32; ++digit) {
-    if (digit == 8 || digit == 12 || digit == 16 || digit == 20) id[at++] = '-';
-    id[at++] = kHex[words[digit / 16] >> (60 - digit % 16 * 4) & 15];
+  std::array<unsigned char, 16> bytes;
+  const std::uint64_t words[2] = {x.worker.random(), x.worker.random()};
+  std::memcpy(bytes.data(), words, sizeof words);
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
+  char* to = id;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
+    std::memcpy(to, kHex[bytes[i]].data(), 2);
+    to += 2;
   }
   return {id, 36};
 }

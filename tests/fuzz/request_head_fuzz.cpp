@@ -7,6 +7,7 @@
 #include "kernel/base/check.hpp"
 #include "kernel/http/parse.hpp"
 #include "kernel/http/write.hpp"
+#include "tests/fuzz/two_ways.hpp"
 
 namespace {
 
@@ -73,7 +74,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   Arena arena(pool, 64 * 1024);
   RequestHead head;
   const std::string text(data.substr(scan.skip, scan.size));  // of its exact size, so that a sanitizer sees a read beyond it
-  if (cleat::http::parse_request_head(text, kLimits, arena, head)) return 0;
+  const cleat::http::ParseError error = cleat::http::parse_request_head(text, kLimits, arena, head);
+  if (!head.method.empty() && head.fields.size() != 0) cleat::fuzz::check_two_ways(text, true, kLimits);  // past its first line
+  if (error) return 0;
   CLEAT_CHECK(!head.authority.empty() || head.minor == 0);
   if (head.authority.empty()) return 0;  // cannot be said in HTTP/1.1
 

@@ -6,6 +6,7 @@
 #include "kernel/base/check.hpp"
 #include "kernel/http/parse.hpp"
 #include "kernel/http/write.hpp"
+#include "tests/fuzz/two_ways.hpp"
 
 namespace {
 
@@ -48,7 +49,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   Arena arena(pool, 64 * 1024);
   ResponseHead head;
   const std::string text(data.substr(0, scan.size));
-  if (const auto error = cleat::http::parse_response_head(text, method, kLimits, arena, head)) {
+  const cleat::http::ParseError error = cleat::http::parse_response_head(text, method, kLimits, arena, head);
+  if (head.fields.size() != 0) cleat::fuzz::check_two_ways(text, false, kLimits);  // past its first line
+  if (error) {
     CLEAT_CHECK(error.status == 502);
     return 0;
   }
