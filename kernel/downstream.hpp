@@ -10,6 +10,7 @@
 namespace cleat {
 
 class Connection;
+class Transport;
 
 class Downstream {
  public:
@@ -25,6 +26,7 @@ class Downstream {
   virtual void send_head(const http::ResponseHead& head, const http::ResponseWrite& how) = 0;
   virtual void send_data(std::string_view data) = 0;                    // of the body, or a tunnel's
   virtual void send_end(const http::Fields& trailers) = 0;              // of the body; of a tunnel's half
+  virtual Transport* sink() { return nullptr; }                         // the body's bytes may go straight into it, as send_data's would
   virtual void flush() = 0;
   virtual bool blocked() const = 0;         // takes no more now; the exchange's downstream_writable follows
   virtual bool all_sent() const = 0;

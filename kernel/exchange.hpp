@@ -72,6 +72,8 @@ class Exchange final : public Requester {
   void response_head_complete() override;
   bool response_wanted() const override;
   void response_data(std::string_view data) override;
+  Transport* response_sink() override;
+  void response_passed(std::size_t size) override;
   void response_end() override;
   void response_broken() override;
   void upstream_writable() override;

@@ -129,6 +129,16 @@ void Exchange::response_data(std::string_view data) {
   after_data();
 }
 
+Transport* Exchange::response_sink() {
+  const bool unseen = response_pipe.visible() == 0 && response_pipe.idle();
+  return stage == Stage::kStream && head_sent_ && !response_done_ && unseen ? server->sink() : nullptr;
+}
+
+void Exchange::response_passed(std::size_t size) {
+  touch();
+  response_bytes += size;
+}
+
 void Exchange::response_end() {
   touch();
   if (stage == Stage::kTunnel) {

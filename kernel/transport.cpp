@@ -5,17 +5,19 @@
 
 #include <algorithm>
 
+#include "kernel/base/check.hpp"
 #include "kernel/tls/session.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
 
 Transport::Transport(Worker& worker, Socket socket, Side side) : worker_(worker), socket_(std::move(socket)), side_(side) {}
-Transport::~Transport() = default;
+Transport::~Transport() { drop_pipe(); }
 
 void Transport::close() {
   if (tls_ != nullptr && out_.empty() && socket_.open()) tls_->close_notify();
   socket_.close();
+  drop_pipe();
   out_.release();
 }
 
@@ -70,15 +72,16 @@ bool Transport::note_writable() {
 
 // Less than the scratch memory holds: the socket is drained, and the next byte is an event of its own, so there is no need to ask again;
 // not so behind a half-close, whose event may have been this one.
-Io Transport::read(std::string_view& data) {
+Io Transport::read(std::string_view& data, std::size_t most) {
   char* const scratch = worker_.scratch.get() + (side_ == Side::kUpstream ? Worker::kScratchBytes : 0);
+  most = std::min(most, Worker::kScratchBytes);
   Io io;
   if (tls_ != nullptr) {
-    io = tls_->read(scratch, Worker::kScratchBytes);
+    io = tls_->read(scratch, most);
     if (tls_->drained()) readable_ = false;
   } else {
-    io = read_some(socket_.fd(), scratch, Worker::kScratchBytes);
-    if (io.blocked || (io.size != 0 && io.size < Worker::kScratchBytes && !hangup_)) readable_ = false;
+    io = read_some(socket_.fd(), scratch, most);
+    if (io.blocked || (io.size != 0 && io.size < most && !hangup_)) readable_ = false;
   }
   data = {scratch, io.size};
   return io;
@@ -93,10 +96,50 @@ bool Transport::told_nothing(std::uint32_t events) {
   return true;
 }
 
+// --- splicing ---
+
+Io Transport::splice_to(Transport& to, std::size_t most) {
+  std::unique_ptr<Pipe> pipe = worker_.pipes.take();
+  if (pipe == nullptr) return {0, true, false, 0};
+  const Io io = pipe->fill(socket_.fd(), most);
+  if (io.blocked) readable_ = false;
+  if (pipe->held() == 0) {
+    worker_.pipes.give(std::move(pipe));
+  } else {
+    to.pipe_ = std::move(pipe);
+    to.flush();
+  }
+  return io;
+}
+
+bool Transport::drained() {
+  char byte;
+  const bool nothing = peek_some(socket_.fd(), &byte, 1).blocked;
+  if (nothing) readable_ = false;
+  return nothing;
+}
+
+void Transport::drain_pipe() {
+  while (pipe_->held() != 0 && !broken_) {
+    const Io io = pipe_->drain(socket_.fd());
+    sent_bytes_ += io.size;
+    if (io.blocked) {
+      blocked_ = true;
+      return;
+    }
+    if (io.size == 0) broken_ = true;
+  }
+  drop_pipe();
+}
+
+void Transport::drop_pipe() {
+  if (pipe_ != nullptr) worker_.pipes.give(std::move(pipe_));
+}
+
 // --- writing ---
 
-Io Transport::write(const iovec* parts, int count) {
-  const Io io = tls_ != nullptr ? tls_->write(parts, count) : write_some(socket_.fd(), parts, count);
+Io Transport::write(const iovec* parts, int count, bool more) {
+  const Io io = tls_ != nullptr ? tls_->write(parts, count) : write_some(socket_.fd(), parts, count, more);
   sent_bytes_ += io.size;
   if (io.failed != 0) {
     broken_ = true;
@@ -106,6 +149,7 @@ Io Transport::write(const iovec* parts, int count) {
 }
 
 Buffer& Transport::out() {
+  CLEAT_CHECK(pipe_ == nullptr);  // what is in it comes behind out_: who splices keeps to `blocked`
   if (out_.capacity() == 0) out_ = worker_.take_buffer();
   return out_;
 }
@@ -136,12 +180,16 @@ void Transport::flush() {
   if (blocked_) return;
   if (!out_.empty() && !broken_) {
     const iovec part{const_cast<char*>(out_.view().data()), out_.size()};
-    const Io io = write(&part, 1);
+    const Io io = write(&part, 1, pipe_ != nullptr);
     out_.consume(std::min(io.size, out_.size()));
     blocked_ = !out_.empty();
   }
   if (broken_) out_.clear();
   if (!out_.empty()) return;
+  if (pipe_ != nullptr) {
+    drain_pipe();
+    if (blocked_) return;
+  }
   if (out_.capacity() != 0) worker_.give_buffer(std::move(out_));
   if (shut_wanted_) {
     shut_wanted_ = false;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
+#include "kernel/base/pipe.hpp"
 #include "kernel/base/socket.hpp"
 
 namespace cleat {
@@ -52,9 +53,17 @@ class Transport {
 
   // --- reading ---
   // What is there, up to the size of the scratch memory; `data` lives until the next read on this side of anyone on this worker.
-  Io read(std::string_view& data);
+  Io read(std::string_view& data, std::size_t most = SIZE_MAX);
   // Of one that expects nothing: is what the loop has told of TLS's own, such as a session ticket, and no end and no data? Uses no scratch memory.
   bool told_nothing(std::uint32_t events);
+
+  // --- from one to another, without a copy ---
+  bool may_splice() const { return tls_ == nullptr && !broken_; }
+  // Moves what is there, at most `most`, behind what `to` was handed before; what its peer does not take at once waits in a pipe. blocked:
+  // there is nothing now, or no pipe to be had (then `readable` stays). REQUIRES: both may_splice, `to` is not blocked, and is handed no more
+  // while it is.
+  Io splice_to(Transport& to, std::size_t most);
+  bool drained();                            // nothing more has come, not even the end; leaves it there
 
   // --- writing ---
   Buffer& out();                             // sent by flush, before what is handed over later
@@ -62,7 +71,7 @@ class Transport {
   void flush();
   void shut_when_sent();                     // half-close, once everything is sent
   bool blocked() const { return blocked_; }  // the peer takes no more now
-  bool all_sent() const { return out_.empty(); }
+  bool all_sent() const { return out_.empty() && pipe_ == nullptr; }
   bool shutting() const { return shut_wanted_; }
   bool broken() const { return broken_; }    // a write failed; what is handed over is dropped
   void break_off() { broken_ = true; }
@@ -71,7 +80,9 @@ class Transport {
 
  private:
   bool send_first();
-  Io write(const iovec* parts, int count);
+  void drain_pipe();
+  void drop_pipe();
+  Io write(const iovec* parts, int count, bool more = false);
   Worker& worker_;
   Socket socket_;
   const Side side_;
@@ -81,6 +92,7 @@ class Transport {
   bool readable_ = false, hangup_ = false, blocked_ = false, shut_wanted_ = false, broken_ = false;
   std::uint64_t sent_bytes_ = 0;
   Buffer out_;
+  std::unique_ptr<Pipe> pipe_;  // comes behind out_; while there is one, blocked
 };
 
 }  // namespace cleat

@@ -12,6 +12,7 @@
 namespace cleat {
 
 class Connection;
+class Transport;
 
 class Upstream {
  public:
@@ -57,6 +58,8 @@ class Requester {
   // --- after it, or in a tunnel ---
   virtual bool response_wanted() const = 0;                    // of the head too: may more of the response come
   virtual void response_data(std::string_view data) = 0;
+  virtual Transport* response_sink() { return nullptr; }       // where a body may go past the requester, since nobody looks at it
+  virtual void response_passed(std::size_t size) { static_cast<void>(size); }  // so much went there
   virtual void response_end() = 0;                             // trailers are in `response_trailers`
   virtual void response_broken() = 0;
 

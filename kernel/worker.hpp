@@ -10,6 +10,7 @@
 
 #include "kernel/base/arena.hpp"
 #include "kernel/base/buffer.hpp"
+#include "kernel/base/pipe.hpp"
 #include "kernel/base/reactor.hpp"
 #include "kernel/generation.hpp"
 #include "kernel/hooks/call_stamp.hpp"
@@ -37,7 +38,7 @@ struct WorkerGeneration {
 
 class Worker {
  public:
-  static constexpr std::size_t kScratchBytes = 64 * 1024;
+  static constexpr std::size_t kScratchBytes = 68 * 1024;  // 64 KiB, the size of many pieces, and a head
   static constexpr std::size_t kBuffersKept = 256;
   static constexpr std::uint32_t kIndexMax = 255;
 
@@ -76,6 +77,7 @@ class Worker {
   const std::uint32_t index;
   Reactor reactor;
   BlockPool blocks;
+  PipePool pipes;
   std::unique_ptr<char[]> scratch;
   hooks::CallStamp stamp;
   bool draining = false;

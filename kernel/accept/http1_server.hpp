@@ -41,6 +41,7 @@ class Http1Server final : public Protocol, public Downstream {
   void send_head(const http::ResponseHead& head, const http::ResponseWrite& how) override;
   void send_data(std::string_view data) override;
   void send_end(const http::Fields& trailers) override;
+  Transport* sink() override { return framing_ != http::Body::kChunked && transport_.may_splice() ? &transport_ : nullptr; }
   void flush() override { transport_.flush(); }
   bool blocked() const override { return transport_.blocked(); }
   bool all_sent() const override { return transport_.all_sent(); }

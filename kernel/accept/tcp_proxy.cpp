@@ -125,11 +125,15 @@ void TcpProxy::on_far_io(std::uint32_t events) {
 
 // --- bytes ---
 
-// One direction, as far as it goes now. False: it broke.
+// One direction, as far as it goes now: what fills the scratch memory is followed by more, which goes past it. False: it broke.
 bool TcpProxy::move(Transport& from, Transport& to, bool& ended, metrics::SeriesId bytes) {
+  bool full = false;
   while (!ended && from.readable() && !to.blocked()) {
     std::string_view data;
-    const Io io = from.read(data);
+    const bool splice = full && from.may_splice() && to.may_splice();
+    const Io io = splice ? from.splice_to(to, SIZE_MAX) : from.read(data);
+    full = full ? !io.blocked : io.size == Worker::kScratchBytes;
+    if (splice && io.blocked && from.readable() && !to.blocked()) continue;  // no pipe to be had: it is read
     if (io.blocked) break;
     if (io.failed != 0) return false;
     if (io.closed) {

@@ -199,16 +199,17 @@ Io receive(int fd, char* data, std::size_t size, int flags) {
 Io read_some(int fd, char* data, std::size_t size) { return receive(fd, data, size, 0); }
 Io peek_some(int fd, char* data, std::size_t size) { return receive(fd, data, size, MSG_PEEK); }
 
-Io write_some(int fd, const iovec* parts, int count) {
+Io write_some(int fd, const iovec* parts, int count, bool more) {
+  const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
   for (;;) {
     long n;
     if (count == 1) {
-      n = syscall(SYS_sendto, fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL, nullptr, 0);
+      n = syscall(SYS_sendto, fd, parts->iov_base, parts->iov_len, flags, nullptr, 0);
     } else {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(parts);
       message.msg_iovlen = static_cast<std::size_t>(count);
-      n = syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+      n = syscall(SYS_sendmsg, fd, &message, flags);
     }
     if (n >= 0) return {static_cast<std::size_t>(n), false, false, 0};
     if (errno == EAGAIN) return {0, true, false, 0};

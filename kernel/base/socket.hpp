@@ -76,6 +76,6 @@ struct Io {
 };
 Io read_some(int fd, char* data, std::size_t size);
 Io peek_some(int fd, char* data, std::size_t size);  // leaves it there
-Io write_some(int fd, const iovec* parts, int count);
+Io write_some(int fd, const iovec* parts, int count, bool more = false);  // more: the next write follows at once, send them together
 
 }  // namespace cleat

@@ -27,13 +27,13 @@ bool plain_line(std::string_view line, bool request) {
   return space != std::string_view::npos && usual_method(line.substr(0, space)) && line[space + 1] == '/';
 }
 
-// What decides where a message ends, in the forms that leave no doubt.
-bool plain_framing(const Field& field, bool& framed) {
+// What decides where a message ends, in the forms that leave no doubt. bare: no space follows the value.
+bool plain_framing(const Field& field, bool bare, bool& framed) {
   if (field.known == Name::kContentLength) {
-    if (framed || field.value.empty() || field.value.size() > 18 || !std::all_of(field.value.begin(), field.value.end(), is_digit)) return false;
+    if (framed || !bare || field.value.empty() || field.value.size() > 18 || !std::all_of(field.value.begin(), field.value.end(), is_digit)) return false;
     framed = true;
   } else if (field.known == Name::kTransferEncoding) {
-    if (framed || field.value != "chunked") return false;
+    if (framed || !bare || field.value != "chunked") return false;
     framed = true;
   }
   return true;
@@ -62,7 +62,7 @@ bool read_plain(std::string_view head, std::size_t first_line, bool request, con
     field.value = {data + value, end - value};
     field.known = name_of(field.name);
     field.hop = is_hop_by_hop(field.known);
-    if (!plain_framing(field, framed) || !fields.add(arena, field)) return false;
+    if (!plain_framing(field, end == at, framed) || !fields.add(arena, field)) return false;
     at += 2;
   }
   return at + 2 == head.size();

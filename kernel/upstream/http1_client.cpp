@@ -11,6 +11,8 @@ namespace cleat::upstream {
 namespace {
 
 constexpr http::HeadLimits kResponseLimits{};  // of heads that endpoints send
+constexpr std::uint64_t kPassBytesMin = 32 * 1024;  // of a body: less is cheaper read and written
+constexpr std::size_t kHeadReadBytes = 4 * 1024;    // at most with the head, where the body after it is to go past
 
 }  // namespace
 
@@ -175,7 +177,7 @@ void Http1Client::pull() {
       break;
     }
     if (!transport_.readable()) break;
-    read_more();
+    if (!pass_body()) read_more();
     if (state_ == State::kClosed) break;
   }
   pulling_ = false;
@@ -183,9 +185,39 @@ void Http1Client::pull() {
   if (state_ != State::kClosed && in_.empty()) worker_.give_buffer(std::move(in_));
 }
 
+Transport* Http1Client::sink() const {
+  const bool fit = state_ == State::kBody && body_left_ >= kPassBytesMin && requester_->response.body == http::Body::kLength;
+  return fit && transport_.may_splice() ? requester_->response_sink() : nullptr;
+}
+
+bool Http1Client::pass_body() {
+  Transport* const sink = in_.empty() ? this->sink() : nullptr;
+  if (sink == nullptr) return false;
+  Requester& x = *requester_;
+  while (body_left_ != 0 && transport_.readable() && !sink->blocked()) {
+    const Io io = transport_.splice_to(*sink, body_left_);
+    if (io.blocked) return !transport_.readable() || sink->blocked();
+    if (io.size == 0) {
+      eof_ = true;
+      if (io.failed != 0) transport_.break_off();
+      ended();
+      return true;
+    }
+    body_left_ -= io.size;
+    response_bytes_ += io.size;
+    x.response_passed(io.size);
+  }
+  if (body_left_ != 0) return true;
+  state_ = State::kDone;
+  rest_ = 0;
+  if (!transport_.drained()) eof_ = true;  // bytes that nobody asked for, or the end: it serves no other
+  x.response_end();
+  return true;
+}
+
 void Http1Client::read_more() {
   std::string_view data;
-  const Io io = transport_.read(data);
+  const Io io = transport_.read(data, may_pass_ && state_ == State::kHead ? kHeadReadBytes : SIZE_MAX);
   if (io.blocked) return;
   if (io.closed || io.failed != 0) {
     eof_ = true;
@@ -259,6 +291,7 @@ std::size_t Http1Client::take_head(std::string_view data) {
     case http::Body::kUntilClose: state_ = State::kBody; break;
   }
   x.response_head_complete();
+  may_pass_ = requester_ == &x && sink() != nullptr;
   return used;
 }
 

@@ -59,6 +59,8 @@ class Http1Client final : public IoHandler, public Upstream, public Pooled {
   void connected();
   void failed(std::uint32_t how);
   void read_more();
+  Transport* sink() const;                       // where the rest of the body may go past the requester, where it is long
+  bool pass_body();                              // without a look at it, where it is long and nobody else looks; false: it is to be read
   std::size_t take(std::string_view data);       // hands on what the requester wants; how much was used
   std::size_t take_head(std::string_view data);
   std::size_t take_body(std::string_view data);
@@ -72,6 +74,7 @@ class Http1Client final : public IoHandler, public Upstream, public Pooled {
   http::Body framing_ = http::Body::kNone;       // of the request
   Requester* requester_ = nullptr;
   bool pulling_ = false, eof_ = false;
+  bool may_pass_ = false;                        // the latest body might have gone past: for the next one's sake little is read with its head
   std::uint64_t served_ = 0, response_bytes_ = 0;
   Buffer in_;
   std::size_t scanned_ = 0;
