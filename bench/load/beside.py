@@ -6,10 +6,6 @@ depend on which core was the bottleneck. Answers are checked before and after ea
 exit code is then 1."""
 
 import argparse
-import dataclasses
-import pathlib
-import statistics
-import subprocess
 import time
 
 import results
@@ -17,9 +13,8 @@ import syscalls
 import targets
 import tools
 from cases import CASES, Load, WrongAnswer, check
-from idle import Idle
-from measure import calmest
-from peers import all_peers
+from measure import calmest, kib_each
+from peers import Place, all_peers
 from program import NotStarted, Program, free_port
 
 ROUNDS, SECONDS = 9, 3
@@ -31,16 +26,6 @@ IDLE_KINDS = {"idle": ("plain", "h1", "KiB an idle connection, 5,000 that have a
 UNITS = {**{case: f"µs of CPU a {'MB' if case == 'large' else 'request'}: {what}" for case, (_, what) in CASES.items() if case != "rate"},
          "p50": f"µs: {CASES['rate'][1]}", "p99": "µs: the same", **{measure: what for measure, (_, _, what) in IDLE_KINDS.items()},
          "start": "ms from exec to the first answer", "syscalls": "system calls a request of get"}
-
-
-@dataclasses.dataclass
-class Place:
-    folder: pathlib.Path
-    ports: dict
-    origin: int
-    certificate: pathlib.Path
-    key: pathlib.Path
-    both: pathlib.Path
 
 
 class Bench:
@@ -121,23 +106,12 @@ class Bench:
             for measure, (kind, listener, _) in IDLE_KINDS.items():
                 if not {"memory", ON_LISTENER[listener]} <= set(peer.cases):
                     continue
-                one, clients = self.start(name, f"{round_}-{kind}"), []
+                one = self.start(name, f"{round_}-{kind}")
                 try:
-                    clients.append(Idle(kind, one.ports[listener], WARM, tools.LOAD_CORE))
-                    time.sleep(0.5)
-                    before = one.resident_kib()
-                    clients.append(Idle(kind, one.ports[listener], IDLE, tools.LOAD_CORE))
-                    time.sleep(1)
-                    after = one.resident_kib()
-                    there = sum(client.end() for client in clients)
-                    if there != IDLE + WARM:
-                        raise RuntimeError(f"{there} of {IDLE + WARM} connections were still there")
-                    self.found.add(round_, measure, name, (after - before) / IDLE, before_kib=before)
+                    self.found.add(round_, measure, name, kib_each(one, kind, one.ports[listener], WARM, IDLE, tools.LOAD_CORE))
                 except RuntimeError as why:
                     self.found.refuse(round_, measure, name, why)
                 finally:
-                    for client in clients:
-                        client.stop()
                     one.stop()
 
     def syscalls(self, round_):
@@ -198,9 +172,7 @@ def main():
     unknown = [case for case in asked.cases if case not in (*CASES, *LAST)]
     if unknown or asked.rounds < 1 or asked.seconds < 1:
         parser.error(f"no such case: {', '.join(unknown)}" if unknown else "--rounds and --seconds are at least 1")
-    raw = (asked.out or tools.SOURCE / f"build/load/{time.strftime('%Y-%m-%d')}_{tools.commit()}.md").with_suffix(".jsonl")
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    found = results.Results(raw)
+    found = results.Results(results.raw_of(asked, ""))
     bench = Bench(asked, asked.peers and asked.peers.split(","), found)
     try:
         for round_ in range(asked.rounds):

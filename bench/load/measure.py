@@ -2,7 +2,9 @@
 
 import pathlib
 import resource
+import time
 
+from idle import Idle
 from program import TICK_S
 
 FOREIGN_MAX = 0.1  # cores that others may have used; a noisier measurement is made again
@@ -40,3 +42,22 @@ def calmest(programs, origin, drive, tries):
     while len(rows) < tries and (not rows or rows[-1]["foreign"] > FOREIGN_MAX):
         rows.append(once(programs, origin, drive))
     return {**min(rows, key=lambda row: row["foreign"]), "tries": len(rows)}
+
+
+def kib_each(one, kind, port, warm, count, cores):
+    """Resident memory for each of `count` more connections or streams of idle.py's `kind`, when `warm` have been there before."""
+    clients = []
+    try:
+        clients.append(Idle(kind, port, warm, cores))
+        time.sleep(0.5)
+        before = one.resident_kib()
+        clients.append(Idle(kind, port, count, cores))
+        time.sleep(1)
+        after = one.resident_kib()
+        there = sum(client.end() for client in clients)
+        if there != warm + count:
+            raise RuntimeError(f"{there} of {warm + count} ({kind}) were still there")
+        return (after - before) / count
+    finally:
+        for client in clients:
+            client.stop()

@@ -1,14 +1,24 @@
 """The proxies: how each is started, one worker or thread each, what it listens on and which cases it is for.
 
-A peer is a function of the place it gets, which has `ports` (h1, h2c, tls, own), the `origin`'s port, `folder`, and the certificate's files
-`certificate`, `key` and `both`; it says its command and the files that are written into its folder first."""
+A peer is a function of the Place it gets; it says its command and the files that are written into its folder first."""
 
 import dataclasses
 import hashlib
 import json
+import pathlib
 import typing
 
 EVERY = ("get", "typical", "large", "post", "close", "h2c", "tls", "rate", "start", "memory", "syscalls")
+
+
+@dataclasses.dataclass
+class Place:
+    folder: pathlib.Path
+    ports: dict  # by name: h1, h2c, tls, own
+    origin: int  # the port
+    certificate: pathlib.Path
+    key: pathlib.Path
+    both: pathlib.Path  # certificate and key in one file
 
 
 @dataclasses.dataclass
@@ -23,10 +33,12 @@ def null(tools):
     return Peer(lambda place: ([tools / "null", place.ports["h1"], place.origin], {}), ("get", "typical", "large", "post", "close", "rate", "start", "memory", "syscalls"))
 
 
-def nginx(program, location="", **others):
+def nginx(program, location="", workers=1, **others):
+    listen = "backlog=4096" + (" reuseport" if workers > 1 else "")
+
     def start(place):
         return [*program, "-p", place.folder, "-c", place.folder / "nginx.conf"], {"nginx.conf": f"""
-worker_processes 1;
+worker_processes {workers};
 worker_rlimit_nofile 20000;
 daemon off;
 pid nginx.pid;
@@ -41,9 +53,9 @@ http {{
   proxy_buffers 8 16k;
   upstream app {{ server 127.0.0.1:{place.origin}; keepalive 256; keepalive_requests 1000000000; }}
   server {{
-    listen 127.0.0.1:{place.ports["h1"]} backlog=4096;
-    listen 127.0.0.1:{place.ports["h2c"]} http2 backlog=4096;
-    listen 127.0.0.1:{place.ports["tls"]} ssl backlog=4096;
+    listen 127.0.0.1:{place.ports["h1"]} {listen};
+    listen 127.0.0.1:{place.ports["h2c"]} http2 {listen};
+    listen 127.0.0.1:{place.ports["tls"]} ssl {listen};
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate {place.certificate};
     ssl_certificate_key {place.key};

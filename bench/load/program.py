@@ -28,11 +28,11 @@ def free_port():
     raise SystemExit("no free port")
 
 
-def answers(port):
-    """Does a GET of / get an answer now?"""
+def answers(port, path, host):
+    """Does a GET get an answer now?"""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), START_S) as one:
         one.settimeout(START_S)
-        one.sendall(b"GET / HTTP/1.1\r\nHost: bench.example\r\n\r\n")
+        one.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         return one.recv(4096).startswith(b"HTTP/1.1 200")
     return False
 
@@ -42,9 +42,9 @@ class NotStarted(RuntimeError):
 
 
 class Program:
-    """`command` in `folder`, where `files` are written first; started when `port` answers. `cores` as taskset takes them."""
+    """`command` in `folder`, where `files` are written first; started when `port` answers a GET. `cores` as taskset takes them."""
 
-    def __init__(self, name, command, folder, port, cores, files=None):
+    def __init__(self, name, command, folder, port, cores, files=None, path="/", host="bench.example"):
         self.name, self.port, self.folder = name, port, pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         for file, text in (files or {}).items():
@@ -54,7 +54,7 @@ class Program:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(["taskset", "-c", cores, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             cwd=self.folder, start_new_session=True)
-        while not answers(port):
+        while not answers(port, path, host):
             if self.process.poll() is not None or time.monotonic() > begin + START_S:
                 self.stop()
                 raise NotStarted(f"{name} did not start: {' '.join(map(str, command))}\n{self.log.read_text(errors='replace')[-3000:]}")

@@ -48,7 +48,7 @@ class Results:
         tools.say(f"  {round_} {measure} {peer}: {value:.2f}" + (f" ({row['foreign']:.2f} cores busy elsewhere)" if row.get("foreign", 0) > 0.1 else ""))
 
     def refuse(self, round_, measure, peer, why):
-        self.wrong.append(f"round {round_}, {measure}, {peer}: {why}")
+        self.wrong.append(f"round {round_}, {measure}, {peer}: {why}".replace(str(tools.SOURCE), "."))
         tools.say(f"  WRONG: {self.wrong[-1]}")
 
     def values(self, measure, peer, key="value"):
@@ -59,9 +59,9 @@ class Results:
         values = self.values(measure, peer, key).values()
         return statistics.median(values) if values else None
 
-    def paired(self, measure, peer, reference, how=lambda one, other: one / other):
+    def paired(self, measure, peer, reference, how=lambda one, other: one / other, key="value"):
         """One number for each round that has both."""
-        mine, theirs = self.values(measure, peer), self.values(measure, reference)
+        mine, theirs = self.values(measure, peer, key), self.values(measure, reference, key)
         return [how(mine[each], theirs[each]) for each in mine if theirs.get(each)]
 
     def peers(self, measure):
@@ -82,6 +82,13 @@ def shown(value, digits=2):
 
 def ratio(values):
     return f"{statistics.median(values):.2f}" if values else ""
+
+
+def raw_of(asked, name):
+    """Where the rounds' rows go: beside the results file where that was given, else below build/."""
+    raw = asked.out.with_suffix(".jsonl") if asked.out else tools.SOURCE / f"build/load/{datetime.date.today()}_{tools.commit()}{name}.jsonl"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    return raw
 
 
 def write(asked, name, parts):

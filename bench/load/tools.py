@@ -47,12 +47,19 @@ def ready(asked):
     run = tools / "run"
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    many_descriptors()
     program = build / "bin/cleat"
     if not program.exists():
         raise SystemExit(f"not built: {program}")
     return program, tools, run
+
+
+def many_descriptors():
+    """As many as the system gives; says how many. What is started from here has as many."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = 2**20 if hard == resource.RLIM_INFINITY else hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def certificate(folder):
