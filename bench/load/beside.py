@@ -6,26 +6,21 @@ depend on which core was the bottleneck. Answers are checked before and after ea
 exit code is then 1."""
 
 import argparse
-import time
+import contextlib
 
 import results
 import syscalls
-import targets
 import tools
 from cases import CASES, Load, WrongAnswer, check
 from measure import calmest, kib_each
 from peers import Place, all_peers
 from program import NotStarted, Program, free_port
+from report import IDLE_KINDS, report
 
 ROUNDS, SECONDS = 9, 3
-IDLE, WARM, IDLE_ROUNDS = 5_000, 100, 3
+IDLE, IDLE_ROUNDS = 5_000, 3
 LAST = ("start", "memory", "syscalls")
 ON_LISTENER = {"h1": "get", "h2c": "h2c", "tls": "tls"}  # the plain case of each
-IDLE_KINDS = {"idle": ("plain", "h1", "KiB an idle connection, 5,000 that have asked once"), "idle tls": ("tls", "tls", "the same over TLS 1.3"),
-              "idle h2": ("h2", "h2c", "the same over HTTP/2, no TLS")}
-UNITS = {**{case: f"µs of CPU a {'MB' if case == 'large' else 'request'}: {what}" for case, (_, what) in CASES.items() if case != "rate"},
-         "p50": f"µs: {CASES['rate'][1]}", "p99": "µs: the same", **{measure: what for measure, (_, _, what) in IDLE_KINDS.items()},
-         "start": "ms from exec to the first answer", "syscalls": "system calls a request of get"}
 
 
 class Bench:
@@ -59,8 +54,8 @@ class Bench:
             check(case, port, adds)
             row = calmest([one], self.origin, lambda: self.load.drive(case, port, self.asked.seconds), self.asked.tries)
             check(case, port, adds)
-        except WrongAnswer as wrong:
-            self.found.refuse(round_, case, one.name, wrong)
+        except (WrongAnswer, OSError) as why:  # OSError: the process is gone
+            self.found.refuse(round_, case, one.name, why)
             return
         finally:
             one.pause()
@@ -70,10 +65,14 @@ class Bench:
         else:
             self.found.add(round_, case, one.name, row["cpu_us"] / (0.065536 if case == "large" else 1), **row)
 
-    def warm(self, one, cases):
-        """Each listener that will be used, for a second."""
-        for listener in {CASES[case][0] for case in cases if case in self.peers[one.name].cases}:
-            self.load.drive(ON_LISTENER[listener], one.ports[listener], 1)
+    def warm(self, one, round_, cases):
+        """Each listener that will be used, for a second; then it waits for its turn."""
+        try:
+            for listener in {CASES[case][0] for case in cases if case in self.peers[one.name].cases}:
+                self.load.drive(ON_LISTENER[listener], one.ports[listener], 1)
+        except WrongAnswer as why:
+            self.found.refuse(round_, "warming up", one.name, why)
+        one.pause()
 
     def round(self, round_, cases):
         alive = []
@@ -82,14 +81,13 @@ class Bench:
                 if not any(case in peer.cases for case in (*cases, *(["start"] if "start" in self.asked.cases else []))):
                     continue
                 try:
-                    one = self.start(name, round_)
-                    alive.append(one)
-                    if "start" in self.asked.cases and "start" in peer.cases:
-                        self.found.add(round_, "start", name, one.start_ms)
-                    self.warm(one, cases)
-                    one.pause()
-                except (NotStarted, WrongAnswer) as why:
+                    alive.append(self.start(name, round_))
+                except NotStarted as why:
                     self.found.refuse(round_, "start", name, why)
+                    continue
+                if "start" in self.asked.cases and "start" in peer.cases:
+                    self.found.add(round_, "start", name, alive[-1].start_ms)
+                self.warm(alive[-1], round_, cases)
             turn = round_ % max(len(alive), 1)
             order = alive[turn:] + alive[:turn]
             for case in cases:
@@ -106,67 +104,40 @@ class Bench:
             for measure, (kind, listener, _) in IDLE_KINDS.items():
                 if not {"memory", ON_LISTENER[listener]} <= set(peer.cases):
                     continue
-                one = self.start(name, f"{round_}-{kind}")
-                try:
-                    self.found.add(round_, measure, name, kib_each(one, kind, one.ports[listener], WARM, IDLE, tools.LOAD_CORE))
-                except RuntimeError as why:
-                    self.found.refuse(round_, measure, name, why)
-                finally:
-                    one.stop()
+                with self.fresh(round_, measure, name) as one:
+                    self.found.add(round_, measure, name, kib_each(one, kind, one.ports[listener], IDLE, tools.LOAD_CORE))
 
     def syscalls(self, round_):
         for name, peer in self.peers.items():
             if "syscalls" in peer.cases:
-                one = self.start(name, f"{round_}-syscalls")
-                self.load.drive("get", one.port, 1)
-                each = syscalls.count(one, lambda: self.load.drive("get", one.port, 2))
-                self.found.add(round_, "syscalls", name, each.pop("all"), names=each)
+                with self.fresh(round_, "syscalls", name) as one:
+                    self.load.drive("get", one.port, 1)
+                    each = syscalls.count(one, lambda: self.load.drive("get", one.port, 2))  # noqa: B023
+                    self.found.add(round_, "syscalls", name, each.pop("all"), names=each)
+
+    @contextlib.contextmanager
+    def fresh(self, round_, measure, name):
+        """A process for the time of a with block; what goes wrong there is told of."""
+        one = None
+        try:
+            one = self.start(name, f"{round_}-{measure.replace(' ', '_')}")
+            yield one
+        except (WrongAnswer, RuntimeError, OSError) as why:
+            self.found.refuse(round_, measure, name, why)
+        finally:
+            if one is not None:
                 one.stop()
-
-
-def rows(found):
-    for measure in found.measures():
-        for peer in found.peers(measure):
-            median = lambda key, digits: results.shown(found.median(measure, peer, key), digits)  # noqa: E731, B023
-            ratios = [results.ratio(found.paired(measure, peer, other)) if other != peer else "" for other in ("nginx", "haproxy", "null", "bare")]
-            spread = results.spread(found.values(measure, peer).values())
-            yield [measure, peer, median("value", 2 if measure.startswith("idle") else 1), f"±{100 * spread:.0f} %", *ratios,
-                   median("user_us", 1), median("per_second", 0), median("proxy_core", 2), median("load_core", 2)]
-
-
-def report(bench, found):
-    asked = bench.asked
-    versions = [f"{name}: {tools.first_line(*peer.version)}" for name, peer in bench.peers.items() if peer.version and "+" not in name and name not in ("five", "twenty", "header")]
-    versions += [tools.first_line("wrk", "-v").split(" Copyright")[0], tools.first_line("h2load", "--version"), tools.first_line("openssl", "version")]
-    noisy = sum(row.get("foreign", 0) > 0.1 for row in found.rows)
-    calls = [[peer, results.shown(found.median("syscalls", peer)), ", ".join(f"{name} {each:.2f}" for name, each in next(
-        row for row in found.rows if row["measure"] == "syscalls" and row["peer"] == peer)["names"].items())] for peer in found.peers("syscalls")]
-    return [
-        f"# Beside peers, {time.strftime('%Y-%m-%d')}, commit {tools.commit()}",
-        f"Machine: {tools.machine()}. Versions: {'; '.join(versions)}.",
-        f"Method: `bench/load/run`. One worker or thread each, on core {tools.PROXY_CORE}; origin (128 bytes, 64 KiB, echo) and load (wrk, h2load, our own open-loop client) "
-        f"on core {tools.LOAD_CORE}; loopback. {asked.rounds} interleaved rounds of {asked.seconds} s, each of processes started afresh, in changing order; each measurement the "
-        f"calmest of up to {asked.tries} tries, {noisy} of {len(found.rows)} with more than 0.1 cores busy elsewhere. CPU is that of all the proxy's threads. Figures are medians, "
-        "spread is half the range over the median; **ratios are medians of each round's own ratios**, their intervals those of the median at 95 %. Answers are checked before and after. "
-        "Limits and timeouts of Cleat are its defaults, as are the fields it adds (Via, X-Forwarded-For, X-Forwarded-Proto, X-Request-Id, of which the peers add none).",
-        "`null` moves bytes and reads nothing. `bare`: Cleat without plugins. `five`: access_log (to /dev/null), prometheus, header_rewrite (a field each way), retry, api_key. "
-        "`twenty`: twenty instances that have every hook and do nothing; `twenty+bodies`: they see each piece of both bodies as well. `header`: a plugin in C that adds a field "
-        "each way; `nginx+header` and `haproxy+header` do the same by configuration.",
-        "## Targets", targets.table(found),
-        "## All", "\n".join(f"- {measure}: {UNITS[measure]}" for measure in found.measures()),
-        results.table(["case", "peer", "median", "spread", "÷ nginx", "÷ haproxy", "÷ null", "÷ bare", "of it user, µs", "requests/s", "proxy core", "load core"], rows(found)),
-        "## System calls" if calls else "", f"A request of get, by {syscalls.tool()}." if calls else "", results.table(["peer", "all", "which"], calls) if calls else "",
-        "## Wrong answers, and what did not start" if found.wrong else "", "\n".join(f"- {each}" for each in found.wrong)]
 
 
 def main():
     parser = argparse.ArgumentParser(prog="bench/load/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tools.add_options(parser)
-    parser.set_defaults(rounds=ROUNDS, seconds=SECONDS)
+    tools.add_options(parser, ROUNDS, SECONDS)
     parser.add_argument("--cases", default=",".join((*CASES, *LAST)), help="default: %(default)s")
-    parser.add_argument("--peers", help="names; default: all that are found (null, nginx, haproxy, envoy, theirs +header, and Cleat's bare, five, twenty, twenty+bodies, header)")
+    parser.add_argument("--peers", help="names; default: all that are found (null, nginx, haproxy, envoy, "
+                        "theirs +header, and Cleat's bare, five, twenty, twenty+bodies, header)")
     for name in ("nginx", "haproxy", "envoy"):
-        parser.add_argument(f"--{name}", metavar="COMMAND", help=f"the {name} to measure, with words before its own arguments if need be; also $CLEAT_BENCH_{name.upper()}")
+        parser.add_argument(f"--{name}", metavar="COMMAND",
+                            help=f"the {name} to measure, with words before its own arguments if need be; also $CLEAT_BENCH_{name.upper()}")
     asked = parser.parse_args()
     asked.cases = asked.cases.split(",")
     unknown = [case for case in asked.cases if case not in (*CASES, *LAST)]
@@ -184,7 +155,7 @@ def main():
                 bench.syscalls(round_)
     finally:
         bench.origin.stop()
-    results.write(asked, "", report(bench, found))
+    results.write(asked, "", report(asked, bench.peers, found))
     return 1 if found.wrong else 0
 
 

@@ -7,6 +7,7 @@ import time
 from idle import Idle
 from program import TICK_S
 
+WARM = 100  # connections that are there before memory is compared
 FOREIGN_MAX = 0.1  # cores that others may have used; a noisier measurement is made again
 
 
@@ -44,19 +45,19 @@ def calmest(programs, origin, drive, tries):
     return {**min(rows, key=lambda row: row["foreign"]), "tries": len(rows)}
 
 
-def kib_each(one, kind, port, warm, count, cores):
-    """Resident memory for each of `count` more connections or streams of idle.py's `kind`, when `warm` have been there before."""
+def kib_each(one, kind, port, count, cores):
+    """Resident memory for each of `count` more connections or streams of idle.py's `kind`, when WARM have been there before."""
     clients = []
     try:
-        clients.append(Idle(kind, port, warm, cores))
+        clients.append(Idle(kind, port, WARM, cores))
         time.sleep(0.5)
         before = one.resident_kib()
         clients.append(Idle(kind, port, count, cores))
         time.sleep(1)
         after = one.resident_kib()
         there = sum(client.end() for client in clients)
-        if there != warm + count:
-            raise RuntimeError(f"{there} of {warm + count} ({kind}) were still there")
+        if there != WARM + count:
+            raise RuntimeError(f"{there} of {WARM + count} ({kind}) were still there")
         return (after - before) / count
     finally:
         for client in clients:

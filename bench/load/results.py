@@ -84,6 +84,10 @@ def ratio(values):
     return f"{statistics.median(values):.2f}" if values else ""
 
 
+def about_wrong(found):
+    return ["## Wrong answers, and what did not start", "\n".join(f"- {each}" for each in found.wrong)] if found.wrong else []
+
+
 def raw_of(asked, name):
     """Where the rounds' rows go: beside the results file where that was given, else below build/."""
     raw = asked.out.with_suffix(".jsonl") if asked.out else tools.SOURCE / f"build/load/{datetime.date.today()}_{tools.commit()}{name}.jsonl"

@@ -5,9 +5,6 @@ cores; CPU of all the proxy's threads for each request of `get`), and compared w
 
 import argparse
 import json
-import os
-import statistics
-import time
 
 import results
 import tools
@@ -15,12 +12,11 @@ from cases import Load, WrongAnswer, check
 from idle import Idle
 from measure import calmest, kib_each
 from peers import Place, nginx
-from program import NotStarted, Program, free_port
+from program import Program, free_port
+from scale_report import report
 
 ROUNDS, SECONDS = 7, 3
-WARM, MEMORY_ROUNDS = 100, 3
-SPARE = 500  # descriptors that are not for idle connections: the load's, the pool's, files
-CORES_OF_TWO, LOAD_CORES_OF_TWO = "0,1", "0,1" if os.cpu_count() < 4 else f"2-{os.cpu_count() - 1}"
+MEMORY_ROUNDS = 3
 HEAVY, WEIGHT_MAX = 100, 65_535
 
 
@@ -57,7 +53,7 @@ def endpoints(count, heavy=0):
 
 
 def groups():
-    most = tools.many_descriptors() - SPARE
+    most = tools.many_descriptors() - tools.SPARE_DESCRIPTORS
     by_path = lambda count: Variant(routes(count, lambda number: {"prefix": f"/r{number}/"}), f"/r{count - 1}/x")  # noqa: E731
     by_host = lambda count: Variant(routes(count, lambda number: {"host": f"h{number}.example"}), "/", f"h{count - 1}.example")  # noqa: E731
     return {
@@ -106,7 +102,7 @@ class Scale:
                 one.go_on()
                 if idle and (there := idle.end()) != variant.idle:
                     raise WrongAnswer(f"{there} of {variant.idle} idle connections were still there")
-        except (NotStarted, WrongAnswer, RuntimeError) as why:
+        except (WrongAnswer, RuntimeError, OSError) as why:
             self.found.refuse(round_, group, "all", why)
         finally:
             for one, _, idle in alive:
@@ -122,97 +118,49 @@ class Scale:
 
     def workers(self, round_):
         """One and two workers, and nginx's, which share no memory: what two of them use more, on these cores and under this load, is the method's."""
-        load = Load(self.run, self.tools, LOAD_CORES_OF_TWO)
+        load = Load(self.run, self.tools, tools.LOAD_CORES_OF_TWO)
         url = lambda one: f"http://127.0.0.1:{one.port}/"  # noqa: E731
-        makers = {f"{workers}": lambda workers=workers: self.start(f"{workers}", lambda config, _: config.update(workers=workers), cores=CORES_OF_TWO) for workers in (1, 2)}
+        makers = {f"{workers}": lambda workers=workers: self.start(f"{workers}", lambda config, _: config.update(workers=workers), cores=tools.CORES_OF_TWO)
+                  for workers in (1, 2)}
         if program := tools.command_of(None, "nginx"):
             makers.update({f"nginx, {workers}": lambda workers=workers: self.start_nginx(program, workers) for workers in (1, 2)})
         for name, make in makers.items() if round_ % 2 == 0 else reversed(makers.items()):
-            one = make()
+            one = None
             try:
+                one = make()
                 check("get", one.port)
                 load.wrk(url(one), 1, threads=2)
                 row = calmest([one], self.origin, lambda: load.wrk(url(one), self.asked.seconds, threads=2), self.asked.tries)  # noqa: B023
                 self.found.add(round_, "workers", name, row["cpu_us"], **row)
-            except WrongAnswer as wrong:
-                self.found.refuse(round_, "workers", name, wrong)
+            except (WrongAnswer, RuntimeError, OSError) as why:
+                self.found.refuse(round_, "workers", name, why)
             finally:
-                one.stop()
+                if one is not None:
+                    one.stop()
 
     def start_nginx(self, program, workers):
         place = Place(self.run / f"nginx-{workers}-{free_port()}", {each: free_port() for each in ("h1", "h2c", "tls")}, self.origin.port, **self.files)
         place.folder.mkdir()
         command, files = nginx(program, workers=workers).start(place)
-        return Program(f"nginx, {workers}", command, place.folder, place.ports["h1"], CORES_OF_TWO, files)
+        return Program(f"nginx, {workers}", command, place.folder, place.ports["h1"], tools.CORES_OF_TWO, files)
 
     def memory(self, round_):
-        most = (tools.many_descriptors() - SPARE) // 2
+        most = (tools.many_descriptors() - tools.SPARE_DESCRIPTORS) // 2
         for kind, count in (("plain", 5_000), ("tls", 5_000), ("h2", 5_000), ("waiting", min(5_000, most)), ("streams", min(5_000, most))):
-            one = self.start(kind)
+            one = None
             try:
-                self.found.add(round_, "KiB each", kind, kib_each(one, kind, one.tls if kind == "tls" else one.port, WARM, count, tools.LOAD_CORE))
-            except RuntimeError as why:
+                one = self.start(kind)
+                self.found.add(round_, "KiB each", kind, kib_each(one, kind, one.tls if kind == "tls" else one.port, count, tools.LOAD_CORE))
+            except (RuntimeError, OSError) as why:
                 self.found.refuse(round_, "KiB each", kind, why)
             finally:
-                one.stop()
-
-
-KINDS = {"plain": "idle connection, HTTP/1.1", "tls": "idle connection, HTTP/1.1 over TLS 1.3", "h2": "idle connection, HTTP/2",
-         "waiting": "exchange of HTTP/1.1 that waits for its answer, with both its connections",
-         "streams": "stream of HTTP/2 that waits for its answer, with its connection to the origin; 100 of a client's connection"}
-
-
-def rows(found, group):
-    first = found.peers(group)[0]
-    for name in found.peers(group):
-        ratios = found.paired(group, name, first)
-        low, high = results.interval(ratios)
-        median = lambda key, digits=0: results.shown(found.median(group, name, key), digits)  # noqa: E731, B023
-        yield [name, median("value", 2), f"±{100 * results.spread(found.values(group, name).values()):.0f} %", results.ratio(ratios), f"{low:.2f} to {high:.2f}",
-               median("per_second"), median("proxy_core", 2), median("start_ms"), median("resident_kib")]
-
-
-def about_workers(found):
-    """What the figures show, and what they cannot on this machine."""
-    if not {"1", "2"} <= set(found.peers("workers")):
-        return ""
-    times = lambda two, one, key="value": statistics.median(found.paired("workers", two, one, key=key))  # noqa: E731
-    text = (f"Of Cleat two workers use {times('2', '1'):.2f} times the CPU of one for a request: with a core for each they would serve {2 / times('2', '1'):.2f} times as many. ")
-    if {"nginx, 1", "nginx, 2"} <= set(found.peers("workers")):
-        text += f"nginx, whose workers share no memory, uses {times('nginx, 2', 'nginx, 1'):.2f} times as much under the same load. "
-    if os.cpu_count() < 4:
-        return text + (f"This machine has {os.cpu_count()} cores: proxy, origin and load all ran on both, so that requests/s are the machine's and not the proxy's "
-                       f"({times('2', '1', 'per_second'):.2f} times as many with two workers) and cannot show how throughput scales.")
-    return text + f"Origin and load had cores {LOAD_CORES_OF_TWO}: requests/s with two workers were {times('2', '1', 'per_second'):.2f} times those with one, where the proxy's cores were busy."
-
-
-def report(asked, found):
-    soft = tools.many_descriptors()
-    parts = [
-        f"# Scale, {time.strftime('%Y-%m-%d')}, commit {tools.commit()}", f"Machine: {tools.machine()}. {tools.first_line(asked.build / 'bin/cleat', '--version')}.",
-        f"Method: `bench/load/scale`. Cleat without plugins, one worker unless said otherwise, on core {tools.PROXY_CORE}; origin and wrk (64 connections, kept alive, 128 bytes) on core "
-        f"{tools.LOAD_CORE}; {asked.rounds} rounds of {asked.seconds} s, variants of a group one after another in changing order, processes started afresh. Figures are medians of µs of CPU a request; "
-        "ratios to a group's first line are medians of each round's own ratios, with the interval of the median at 95 % (of fewer than six rounds: the range). "
-        "Start is from exec to the first answer, resident memory that after a second of load."]
-    heads = ["µs a request", "spread", "÷ the first", "95 % interval", "requests/s", "proxy cores", "start, ms", "resident, KiB"]
-    for group in (each for each in found.measures() if each != "KiB each"):
-        parts += [f"## {group[0].upper()}{group[1:]}", results.table(["", *heads], rows(found, group))]
-        if group == "idle connections":
-            parts.append(f"A process may have {soft:,} descriptors here (its hard limit), {SPARE} of which are kept for the load and the pool: that bounds the last line.")
-        if group == "workers":
-            parts.append(about_workers(found))
-    if "KiB each" in found.measures():
-        parts += ["## Memory", f"Resident memory of the proxy for each of 5,000 more than {WARM}; the system's own for its sockets is not in it.", results.table(["what", "KiB each", "spread"], [
-            [KINDS[kind], results.shown(found.median("KiB each", kind)), f"±{100 * results.spread(found.values('KiB each', kind).values()):.0f} %"] for kind in found.peers("KiB each")])]
-    if found.wrong:
-        parts += ["## Wrong answers, and what did not start", "\n".join(f"- {each}" for each in found.wrong)]
-    return parts
+                if one is not None:
+                    one.stop()
 
 
 def main():
     parser = argparse.ArgumentParser(prog="bench/load/scale", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    tools.add_options(parser)
-    parser.set_defaults(rounds=ROUNDS, seconds=SECONDS)
+    tools.add_options(parser, ROUNDS, SECONDS)
     parser.add_argument("--groups", default="routes,endpoints,idle,workers,memory", help="those that begin so (default: %(default)s)")
     asked = parser.parse_args()
     wanted = tuple(asked.groups.split(","))

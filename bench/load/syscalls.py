@@ -25,7 +25,7 @@ def tool():
 def count(one, drive):
     """{"all": each request's, name: those of that name}"""
     if tool() is None:
-        raise SystemExit("system calls are counted by perf or strace: neither is there")
+        raise RuntimeError("system calls are counted by perf or strace: neither is there")
     out = one.folder / "calls"
     pids = one.pids()
     if tool() == "perf":

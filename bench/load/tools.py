@@ -9,6 +9,8 @@ import subprocess
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PROXY_CORE, LOAD_CORE = "0", "1"
+CORES_OF_TWO, LOAD_CORES_OF_TWO = "0,1", "0,1" if os.cpu_count() < 4 else f"2-{os.cpu_count() - 1}"  # where two workers are measured
+SPARE_DESCRIPTORS = 500  # that are not for idle connections: the load's, the pool's, files
 
 
 def say(text):
@@ -23,11 +25,11 @@ def step(name, *command):
         raise SystemExit(f"{done.stdout[-4000:]}\n{name} failed: {shlex.join(map(str, command))}")
 
 
-def add_options(parser):
+def add_options(parser, rounds, seconds):
     parser.add_argument("--build", type=pathlib.Path, help="measure this build folder as it is; without it, what is missing is installed and the release is built")
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=int, help="of each measurement")
-    parser.add_argument("--tries", type=int, default=3, help="measurements for each that counts, while others keep the machine busy (default: 3)")
+    parser.add_argument("--rounds", type=int, default=rounds, help="default: %(default)s")
+    parser.add_argument("--seconds", type=int, default=seconds, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--tries", type=int, default=3, help="measurements for each that counts, while others keep the machine busy (default: %(default)s)")
     parser.add_argument("--out", type=pathlib.Path, help="the results file (default: bench/results/<date>_<commit>, with .md)")
 
 
