@@ -1,4 +1,4 @@
-"""bench/load/run works, from its origin to its results file, and tells of wrong answers. Nothing here looks at a time."""
+"""bench/load/run and scale work, from their origin to their results file, and tell of wrong answers. Nothing here looks at a time."""
 # ctest: timeout 300
 
 import json
@@ -10,10 +10,11 @@ import sys
 
 import pytest
 from origin import reply
-from proxy import BUILD, SOURCE, cluster, listener
+from proxy import BUILD, SOURCE, Proxy, to_origin
 
 sys.path.insert(0, str(SOURCE / "bench/load"))
 import cases  # noqa: E402
+import idle  # noqa: E402
 import results  # noqa: E402
 
 pytestmark = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="SKIPPED: a core for the proxy and one for the load are needed")
@@ -66,15 +67,47 @@ def test_a_peer_that_answers_wrongly_is_told_of_and_not_measured(tmp_path, hapro
     ("large", reply(cases.SMALL), "a body of 128 bytes"),
     ("post", reply(bytes(cases.POSTED)), "a body of 16384 bytes"),
     ("typical", reply(cases.SMALL), "the origin did not see user-agent"),
-])
+], ids=["shorter", "changed", "not found", "not large", "not echoed", "fields lost"])
 def test_the_checker_refuses(origin, start, case, answer, told):
     async def handler(connection, _):
         connection.send(answer)
 
     origin.handler = handler
-    proxy = start({"workers": 1, "listeners": [listener([{"match": {"prefix": "/"}, "cluster": "origin"}])], "clusters": [cluster(origin)]})
+    proxy = start(to_origin(origin))
     with pytest.raises(cases.WrongAnswer, match=told):
         cases.check(case, proxy.port)
+
+
+@pytest.mark.parametrize("kind", ["plain", "h2", "waiting", "streams"])
+def test_connections_that_stay_are_counted(origin, tmp_path, kind):
+    """All of them while the proxy is there, none when it has gone."""
+    async def handler(connection, request):
+        if request.target == "/wait":
+            await connection.read_some()  # for what does not come
+        connection.send(reply(cases.SMALL))
+
+    origin.handler = handler
+    proxy = Proxy(to_origin(origin), tmp_path)
+    stay, gone = (idle.Idle(kind, proxy.port, 20, "0-1") for _ in range(2))
+    try:
+        assert stay.end() == 20
+        proxy.process.kill()
+        proxy.process.wait()
+        assert gone.end() == 0
+    finally:
+        stay.stop()
+        gone.stop()
+        proxy.process.kill()
+
+
+def test_scale_fills_its_results_file(tmp_path):
+    out = tmp_path / "results.md"
+    done = subprocess.run([SOURCE / "bench/load/scale", "--build", BUILD, "--groups", "workers", "--rounds", "1", "--seconds", "1", "--tries", "1", "--out", out],
+                          capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = out.read_text()
+    assert re.search(r"^\| 1 \| [\d.]+ \| ", text, re.MULTILINE) and re.search(r"^\| 2 \| [\d.]+ \| .* \| \d\.\d\d \| ", text, re.MULTILINE), text
+    assert re.search(r"^Two workers of Cleat use \d\.\d\d times the CPU of one", text, re.MULTILINE), text
 
 
 def test_ratios_are_made_within_rounds():
