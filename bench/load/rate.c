@@ -130,5 +130,8 @@ int main(int count, char **arguments) {
   printf("{\"requests\": %ld, \"bad\": %ld, \"unanswered\": %ld, ", answered, bad, total - answered);
   printf("\"p50_us\": %.1f, \"p99_us\": %.1f, \"most_us\": %.1f}\n", samples[(kept - 1) / 2] / 1e3, samples[(kept - 1) * 99 / 100] / 1e3,
          samples[kept - 1] / 1e3);
+  free(samples);
+  free(all);
+  free(idle);
   return 0;
 }
