@@ -1,6 +1,5 @@
 """The results file of bench/load/scale: a table for each group, and what bounds it."""
 
-import os
 import statistics
 import time
 
@@ -40,8 +39,8 @@ def about_workers(found):
     text = f"Two workers of Cleat use {more:.2f} times the CPU of one for a request: with a core for each they would serve {2 / more:.2f} times as many. "
     if {"nginx, 1", "nginx, 2"} <= there:
         text += f"nginx, whose workers share no memory, uses {times('nginx, 2', 'nginx, 1'):.2f} times as much under the same load. "
-    if os.cpu_count() < 4:
-        return text + (f"This machine has {os.cpu_count()} cores: proxy, origin and load all ran on both, so that requests/s ({faster:.2f} times as many with two "
+    if len(tools.CORES) < 4:
+        return text + (f"This machine has {len(tools.CORES)} cores: proxy, origin and load all ran on both, so that requests/s ({faster:.2f} times as many with two "
                        "workers) are the machine's and not the proxy's, and cannot show how throughput scales.")
     return text + (f"Origin and load had cores {tools.LOAD_CORES_OF_TWO}: requests/s with two workers were {faster:.2f} times those with one, which are the proxy's "
                    "where its cores were busy.")

@@ -8,8 +8,10 @@ import shutil
 import subprocess
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
-PROXY_CORE, LOAD_CORE = "0", "1"
-CORES_OF_TWO, LOAD_CORES_OF_TWO = "0,1", "0,1" if os.cpu_count() < 4 else f"2-{os.cpu_count() - 1}"  # where two workers are measured
+CORES = [str(core) for core in sorted(os.sched_getaffinity(0))]
+PROXY_CORE, LOAD_CORE = CORES[0], CORES[-1]
+CORES_OF_TWO = ",".join(CORES[:2])  # where two workers are measured, and the load that they get
+LOAD_CORES_OF_TWO = CORES_OF_TWO if len(CORES) < 4 else ",".join(CORES[2:])
 SPARE_DESCRIPTORS = 500  # that are not for idle connections: the load's, the pool's, files
 
 
@@ -35,12 +37,12 @@ def add_options(parser, rounds, seconds):
 
 def ready(asked):
     """(the cleat program, the folder of our own programs, a folder for what runs)"""
-    if len(os.sched_getaffinity(0)) < 2:
+    if len(CORES) < 2:
         raise SystemExit("two cores are needed: one for the proxy, one for the origin and the load")
     if asked.build is None:
         step("installing what is missing", "tests/install", "bench")
         step("configuring the release", "cmake", "--preset", "release", "-DCLEAT_TESTS=OFF")
-        step("building it", "cmake", "--build", "--preset", "release", "-j", os.environ.get("CLEAT_JOBS", str(os.cpu_count())), "--target", "cleat", "cleat_plugins")
+        step("building it", "cmake", "--build", "--preset", "release", "-j", jobs(), "--target", "cleat", "cleat_plugins")
         asked.build = SOURCE / "build/release"
     build = asked.build.resolve()
     tools = build / "load"
@@ -54,6 +56,12 @@ def ready(asked):
     if not program.exists():
         raise SystemExit(f"not built: {program}")
     return program, tools, run
+
+
+def jobs():
+    """As many compilers at once as there are cores, and memory for (1.5 GB each)."""
+    available = next(int(line.split()[1]) for line in pathlib.Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
+    return os.environ.get("CLEAT_JOBS") or max(1, min(len(CORES), available // 1_500_000))
 
 
 def many_descriptors():
@@ -84,9 +92,9 @@ def command_of(given, name):
 
 
 def first_line(*command):
-    """Of what it prints when asked for its version."""
+    """Of what it prints when asked for its version, without the folder it is in."""
     done = subprocess.run([str(each) for each in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return next((line.strip() for line in done.stdout.splitlines() if line.strip()), "?")
+    return next((line.strip() for line in done.stdout.splitlines() if line.strip()), "?").replace(f"{pathlib.Path(command[0]).parent}/", "")
 
 
 def commit():
@@ -100,4 +108,4 @@ def machine():
     memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) / 2**20
     model = next((line.split(":")[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown processor")
     system = next((line.split("=")[1].strip('"') for line in pathlib.Path("/etc/os-release").read_text().splitlines() if line.startswith("PRETTY_NAME")), "?")
-    return f"{os.cpu_count()} cores ({model}), {memory:.0f} GiB, Linux {os.uname().release}, {system}, {first_line('c++', '--version')}"
+    return f"{len(CORES)} cores ({model}), {memory:.0f} GiB, Linux {os.uname().release}, {system}, {first_line('c++', '--version')}"
