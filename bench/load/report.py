@@ -1,5 +1,6 @@
 """The results file of bench/load/run: how it was measured, the targets, every figure."""
 
+import statistics
 import time
 
 import results
@@ -45,6 +46,16 @@ retry, api_key. `twenty`: twenty instances that have every hook and do nothing; 
 adds a field each way; `nginx+header` and `haproxy+header` do the same by configuration."""
 
 
+def field_each_way(found):
+    """What it costs more, by the rounds' own differences."""
+    lines = []
+    for with_it, without in (("header", "bare"), ("nginx+header", "nginx"), ("haproxy+header", "haproxy")):
+        more = found.paired("get", with_it, without, lambda one, other: one - other)
+        if more:
+            lines.append([f"{with_it} − {without}", f"{statistics.median(more):.2f}", "{:.2f} to {:.2f}".format(*results.interval(more))])
+    return ["## A field each way", results.table(["get", "µs a request", "95 % interval"], lines)] if lines else []
+
+
 def system_calls(found):
     peers = found.peers("syscalls")
     if not peers:
@@ -62,4 +73,5 @@ def report(asked, peers, found):
     heads = ["case", "peer", "median", "spread", "÷ nginx", "÷ haproxy", "÷ null", "÷ bare", "of it user, µs", "requests/s", "proxy core", "load core"]
     return [f"# Beside peers, {time.strftime('%Y-%m-%d')}, commit {tools.commit()}", f"Machine: {tools.machine()}. Versions: {'; '.join(versions)}.",
             method(asked, found), WHO, "## Targets", targets.table(found), "## All", "\n".join(f"- {measure}: {UNITS[measure]}" for measure in measures(found)),
-            results.table(heads, rows(found)), *system_calls(found), *results.about_wrong(found)]
+            results.table(heads, rows(found)),
+            *field_each_way(found), *system_calls(found), *results.about_wrong(found)]

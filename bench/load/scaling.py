@@ -164,6 +164,8 @@ def main():
     parser.add_argument("--groups", default="routes,endpoints,idle,workers,memory", help="those that begin so (default: %(default)s)")
     asked = parser.parse_args()
     wanted = tuple(asked.groups.split(","))
+    if any(not any(group.startswith(each) for group in (*groups(), "workers", "memory")) for each in wanted) or asked.rounds < 1 or asked.seconds < 1:
+        parser.error(f"--rounds and --seconds are at least 1, and the groups: {'; '.join((*groups(), 'workers', 'memory'))}")
     found = results.Results(results.raw_of(asked, "_scale"))
     scale = Scale(asked, found)
     try:

@@ -11,7 +11,7 @@ import time
 CALLS = ["epoll_wait", "epoll_pwait", "epoll_ctl", "read", "readv", "recvfrom", "recvmsg", "write", "writev", "sendto", "sendmsg", "splice", "accept4", "close",
          "io_uring_enter", "futex", "timerfd_settime", "setsockopt", "getsockopt"]
 EVENTS = ["raw_syscalls:sys_enter", *(f"syscalls:sys_enter_{name}" for name in CALLS)]
-LEAST = 0.005  # of a request, to be named
+LEAST = 0.02  # of a request, to be named
 
 
 @functools.cache

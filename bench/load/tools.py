@@ -45,6 +45,9 @@ def ready(asked):
         step("building it", "cmake", "--build", "--preset", "release", "-j", jobs(), "--target", "cleat", "cleat_plugins")
         asked.build = SOURCE / "build/release"
     build = asked.build.resolve()
+    program = build / "bin/cleat"
+    if not program.exists():
+        raise SystemExit(f"not built: {program}")
     tools = build / "load"
     step("configuring the origin and the clients", "cmake", "-S", SOURCE / "bench/load", "-B", tools, "-G", "Ninja")
     step("building them", "cmake", "--build", tools)
@@ -52,9 +55,6 @@ def ready(asked):
     shutil.rmtree(run, ignore_errors=True)
     run.mkdir()
     many_descriptors()
-    program = build / "bin/cleat"
-    if not program.exists():
-        raise SystemExit(f"not built: {program}")
     return program, tools, run
 
 
