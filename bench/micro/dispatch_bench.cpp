@@ -1,43 +1,79 @@
-// What a call into a plugin costs at the dispatch site: stamp, count, one sampled time in 64, the catch, the verdict's check.
-#include <benchmark/benchmark.h>
+// What a hook costs: the spine's own call into a plugin that was loaded as every plugin is, and the host call it makes. Stamp, count, one
+// sampled time in 64, the catch and the verdict's check are in it.
+#include <string>
 
-#include "kernel/hooks/dispatch.hpp"
+#include "bench/micro/measured.hpp"
+#include "bench/micro/rig.hpp"
+#include "kernel/hooks/exchange_hooks.hpp"
 
 namespace {
 
-using cleat::Worker;
-using cleat::hooks::Hook;
-using cleat::hooks::Instance;
+using namespace cleat;
+using hooks::Hook;
 
-cleat_verdict no_op(void*, cleat_exchange) { return CLEAT_CONTINUE; }
+// What hooks add stays in the exchange's memory, which begins anew after so many, out of the time that is taken.
+constexpr std::uint64_t kCallsOfAnExchange = 1'024;
 
-struct Fixture {
-  Worker worker{0};
-  Instance instance;
-  Fixture() {
-    instance.name = "bench";
-    instance.shards.push_back(std::make_unique<Instance::Shard>());
-    instance.shards.push_back(std::make_unique<Instance::Shard>());
-    instance.table.on_request = &no_op;
-  }
-};
+const std::string kConfig = R"(
+plugin_path: [')" CLEAT_BENCH_PLUGINS R"(']
+plugins: [{name: bench, use: bench_hooks}]
+listeners: [{name: in, address: 127.0.0.1:0, chain: [bench], routes: [{reply: {status: 204}}]}]
+)";
 
+template <class Body>
+void with_exchange(Body&& body) {
+  bench::Rig rig(kConfig);
+  rig.run([&] {
+    bench::StandingExchange standing(rig.worker, bench::kSmallRequest);
+    body(standing, *rig.generation().instances[0]);
+  });
+}
+
+void hook(benchmark::State& state, Hook which, Stage stage) {
+  with_exchange([&](bench::StandingExchange& standing, hooks::Instance& instance) {
+    standing.x.stage = stage;
+    const bench::Measured measured(state);
+    for (auto _ : state) {
+      if (hooks::call_exchange_hook(standing.x, instance, which, 0) != hooks::kContinue) state.SkipWithError("the hook failed");
+    }
+  });
+}
+
+// What is added is taken back each time, but for the memory.
+void hook_that_adds(benchmark::State& state, Hook which, Stage stage) {
+  with_exchange([&](bench::StandingExchange& standing, hooks::Instance& instance) {
+    Exchange& x = standing.x;
+    x.stage = stage;
+    http::Fields before = x.request.fields;
+    std::uint64_t calls = 0;
+    bench::Measured measured(state);
+    for (auto _ : state) {
+      x.request.fields = before;
+      if (hooks::call_exchange_hook(x, instance, which, 0) != hooks::kContinue) state.SkipWithError("the hook failed");
+      if (++calls % kCallsOfAnExchange != 0) continue;
+      state.PauseTiming();
+      measured.pause();
+      standing.begin();
+      before = x.request.fields;
+      measured.resume();
+      state.ResumeTiming();
+    }
+  });
+}
+
+// The same function through a pointer, for comparison.
 void direct_call(benchmark::State& state) {
-  Fixture fixture;
-  auto* hook = fixture.instance.table.on_request;
-  benchmark::DoNotOptimize(hook);
-  for (auto _ : state) benchmark::DoNotOptimize(hook(nullptr, 1));
+  bench::Rig rig(kConfig);
+  hooks::Instance& instance = *rig.generation().instances[0];
+  rig.run([&] {
+    const bench::Measured measured(state);
+    for (auto _ : state) benchmark::DoNotOptimize(instance.table.on_request(instance.self, 1));
+  });
 }
-BENCHMARK(direct_call);
 
-void dispatched_call(benchmark::State& state) {
-  Fixture fixture;
-  benchmark::DoNotOptimize(fixture.instance.table.on_request);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(cleat::hooks::call_hook(fixture.worker, fixture.instance, Hook::kRequest, nullptr, 0,
-                                                     [&] { return fixture.instance.table.on_request(nullptr, 1); }));
-  }
-}
-BENCHMARK(dispatched_call);
+BENCHMARK(direct_call);
+BENCHMARK_CAPTURE(hook, does_nothing, Hook::kRequest, Stage::kRequest);
+BENCHMARK_CAPTURE(hook, reads_a_header, Hook::kRoute, Stage::kRoute);
+BENCHMARK_CAPTURE(hook_that_adds, a_header, Hook::kAttempt, Stage::kAttempt);
 
 }  // namespace

@@ -1,11 +1,10 @@
 // One match among N routes: by exact path, by prefix, by host; the request asked for changes each time, so caches are as cold
 // as the table is large.
-#include <benchmark/benchmark.h>
-
 #include <random>
 #include <string>
 #include <vector>
 
+#include "bench/micro/measured.hpp"
 #include "kernel/route/router.hpp"
 
 namespace {
@@ -59,6 +58,7 @@ void match(benchmark::State& state, By by) {
   std::mt19937 random(1);
   for (std::size_t& i : order) i = random() % made.routes.size();
   std::size_t at = 0;
+  const bench::Measured measured(state);
   for (auto _ : state) {
     const std::size_t i = order[at++ % order.size()];
     head.authority = made.hosts[i];
@@ -71,6 +71,7 @@ void match(benchmark::State& state, By by) {
 
 void build(benchmark::State& state) {
   const Case made = make_case(By::kMixed, static_cast<std::size_t>(state.range(0)));
+  const bench::Measured measured(state);
   for (auto _ : state) {
     config::Diagnostics diagnostics("bench");
     const route::Router router(made.routes, diagnostics);
