@@ -29,23 +29,15 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import certificates  # noqa: E402
 import peers  # noqa: E402
+import traffic  # noqa: E402
 
 EXPECTED = HERE / "expected.txt"
 TOLERANCE = 0.03
 FEW, MANY = 64, 576  # multiples of 64: the kernel takes the time of one hook call in 64
-COMPILER = "12.2."     # Debian 12's g++; another makes other code of the same source
+COMPILER = "12.2."  # Debian 12's g++; another makes other code of the same source
 PLAIN_COPIES = "glibc.cpu.hwcaps=-ERMS"  # callgrind counts every byte of a `rep movsb`: memcpy without it
 SKIPPED = 77
 START_S, STOP_S = 60.0, 60.0
-
-FIELDS = [("user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36"),
-          ("accept", "application/json, text/plain, */*"), ("accept-encoding", "gzip, deflate, br"), ("accept-language", "en-GB,en;q=0.9"),
-          ("x-correlation-id", "6f1c9d3e-8a52-4b1e-9c77-2d0f5e3a4b6c"), ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
-          ("authorization", "Bearer " + "eyJhbGciOiJFUzI1NiJ9" * 8), ("cookie", "session=" + "a1b2c3d4" * 8)]
-PLUGINS = [{"name": "log", "use": "access_log", "config": {"path": "/dev/null"}}, {"name": "metrics", "use": "prometheus"},
-           {"name": "heads", "use": "header_rewrite", "config": {"request": {"set": {"x-request": "1"}}, "response": {"set": {"x-response": "1"}}}},
-           {"name": "keys", "use": "api_key", "config": {"keys": "keys.txt", "optional": True}}, {"name": "again", "use": "retry"}]
-METRICS_ROUTE = {"match": {"path": "/metrics"}, "handler": "metrics"}
 
 
 def message(first_line, fields=(), body=b""):
@@ -66,16 +58,10 @@ class Case:
         self.answer = message("HTTP/1.1 200 OK", [("content-type", "text/plain")], b"a" * answer)
 
     def configuration(self, origin, folder):
-        listener = {"name": "in", "address": "127.0.0.1:0", "routes": [{"match": {"prefix": "/"}, "cluster": "origin"}]}
-        config = {"workers": 1, "listeners": [listener], "clusters": [{"name": "origin", "endpoints": [origin.address]}]}
-        if self.five:
-            config["plugins"] = PLUGINS
-            listener["chain"] = ["log", "keys", "heads", "again"]
-            listener["routes"].insert(0, METRICS_ROUTE)
-            (folder / "keys.txt").write_text("")
+        listener = traffic.listener("127.0.0.1:0", five=self.five, folder=folder)
         if self.tls:
             listener["tls"] = certificates.Authority(folder).leaf("DNS:a.example").pair()
-        return config
+        return traffic.configuration([listener], origin.address)
 
     def ask(self, port, count):
         with peers.connect(port) as plain:
@@ -92,7 +78,7 @@ class Case:
 CASES = {
     "get_bare": Case(get()),
     "get_five": Case(get(), five=True),
-    "typical": Case(get(FIELDS)),
+    "typical": Case(get(traffic.FIELDS)),
     "post_16k": Case(POST),
     "large_64k": Case(get(), answer=64 * 1024),
     "h2c": Case(http2=True),
