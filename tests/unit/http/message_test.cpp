@@ -1,9 +1,11 @@
 #include "kernel/http/message.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <cstdint>
 #include <iterator>
 #include <string>
 
+using cleat::http::equal_names;
 using cleat::http::Fields;
 using cleat::http::has_token;
 using cleat::http::Name;
@@ -36,6 +38,27 @@ constexpr struct {
               {"Proxy-Authorization", Name::kProxyAuthorization}};
 
 }  // namespace
+
+TEST_CASE("names are equal without regard to the case of letters, and of nothing else, at every place and length") {
+  const auto lower = [](int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+  for (std::size_t size = 1; size <= 20; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string a(size, 'x'), b(size, 'X');
+      std::uint32_t wrong = 0;
+      for (int c = 0; c < 256; ++c) {
+        for (int d = 0; d < 256; ++d) {
+          a[at] = static_cast<char>(c);
+          b[at] = static_cast<char>(d);
+          wrong += equal_names(a, b) != (lower(c) == lower(d));
+        }
+      }
+      CAPTURE(size, at);
+      CHECK(wrong == 0);
+    }
+  }
+  CHECK(equal_names("", ""));
+  CHECK_FALSE(equal_names("", "a"));
+}
 
 TEST_CASE("every known name is found in any case, and nothing near it") {
   REQUIRE(std::size(kNames) == static_cast<std::size_t>(Name::kProxyAuthorization));
