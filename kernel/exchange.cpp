@@ -157,16 +157,12 @@ Flow Exchange::step() {
 
 Flow Exchange::pass(Hook hook) {
   const auto& positions = chain().of(hook);
+  lane_of_call = Lane::kHead;
   while (cursor_ < positions.size()) {
+    const std::uint32_t verdict = hooks::call_head_hooks(*this, hook, hidden(hook), cursor_);
+    if (cursor_ >= positions.size()) break;
     const std::uint8_t position = positions[cursor_];
-    if ((hidden(hook) >> position & 1) != 0) {
-      ++cursor_;
-      continue;
-    }
-    hooks::Instance& instance = *chain().instances[position];
-    lane_of_call = Lane::kHead;
-    const std::uint32_t verdict = hooks::call_exchange_hook(*this, instance, hook, position);
-    const Flow flow = judge(instance, position, verdict, Lane::kHead, hook);
+    const Flow flow = judge(*chain().instances[position], position, verdict, Lane::kHead, hook);
     if (flow != Flow::kNext) return flow;
     ++cursor_;
   }
@@ -186,7 +182,7 @@ std::uint64_t Exchange::hidden(Hook hook) const {
 // What one hook's answer means. kNext: go on with the next plugin.
 Flow Exchange::judge(hooks::Instance& instance, std::uint8_t position, std::uint32_t verdict, Lane lane, Hook hook) {
   const auto lane_index = static_cast<std::size_t>(lane);
-  if (verdict == hooks::kContinue && !reply_staged && !suspend_asked && !reset_asked) return Flow::kNext;
+  if (verdict == hooks::kContinue && !asked()) return Flow::kNext;
   if (suspend_asked) {
     suspend_asked = false;
     if (verdict == hooks::kSuspend) {

@@ -150,6 +150,7 @@ class Exchange final : public Requester {
   std::uint64_t keep_max = 0;                                  // replay: most bytes of the request body to keep
   std::array<std::uint64_t, 3> suspended{};                    // ticket number by lane; 0 = not suspended
   bool suspend_asked = false;                                  // in the running hook
+  bool asked() const { return reply_staged | suspend_asked | reset_asked; }  // for what its verdict must go with
   Lane lane_of_call = Lane::kHead;
 
   BodyPipe request_pipe, response_pipe;

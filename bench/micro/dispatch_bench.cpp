@@ -25,23 +25,28 @@ void with_exchange(Body&& body) {
   bench::Rig rig(kConfig);
   rig.run([&] {
     bench::StandingExchange standing(rig.worker, bench::kSmallRequest);
-    body(standing, *rig.generation().instances[0]);
+    body(standing);
   });
 }
 
+void call(Exchange& x, Hook which, benchmark::State& state) {
+  std::uint8_t cursor = 0;
+  if (hooks::call_head_hooks(x, which, 0, cursor) != hooks::kContinue) state.SkipWithError("the hook failed");
+}
+
 void hook(benchmark::State& state, Hook which, Stage stage) {
-  with_exchange([&](bench::StandingExchange& standing, hooks::Instance& instance) {
+  with_exchange([&](bench::StandingExchange& standing) {
     standing.x.stage = stage;
     const bench::Measured measured(state);
     for (auto _ : state) {
-      if (hooks::call_exchange_hook(standing.x, instance, which, 0) != hooks::kContinue) state.SkipWithError("the hook failed");
+      call(standing.x, which, state);
     }
   });
 }
 
 // What is added is taken back each time, but for the memory.
 void hook_that_adds(benchmark::State& state, Hook which, Stage stage) {
-  with_exchange([&](bench::StandingExchange& standing, hooks::Instance& instance) {
+  with_exchange([&](bench::StandingExchange& standing) {
     Exchange& x = standing.x;
     x.stage = stage;
     http::Fields before = x.request.fields;
@@ -49,7 +54,7 @@ void hook_that_adds(benchmark::State& state, Hook which, Stage stage) {
     bench::Measured measured(state);
     for (auto _ : state) {
       x.request.fields = before;
-      if (hooks::call_exchange_hook(x, instance, which, 0) != hooks::kContinue) state.SkipWithError("the hook failed");
+      call(x, which, state);
       if (++calls % kCallsOfAnExchange != 0) continue;
       state.PauseTiming();
       measured.pause();

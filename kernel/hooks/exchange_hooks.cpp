@@ -1,5 +1,7 @@
 #include "kernel/hooks/exchange_hooks.hpp"
 
+#include <span>
+
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
 #include "kernel/upstream/pool.hpp"
@@ -7,14 +9,66 @@
 #include "kernel/hooks/plugin_timers.hpp"
 
 namespace cleat::hooks {
+namespace {
 
-std::uint32_t call_exchange_hook(Exchange& x, Instance& i, Hook hook, std::uint8_t position) {
-  const auto call = [&](auto&& body) { return call_hook(x.worker, i, hook, &x, position, body); };
+// Calls a chain's hooks, from `cursor` on, as long as they answer CONTINUE and ask the exchange for nothing; those in `hidden` are left out.
+// Where it stops, `cursor` stands at the one whose verdict is answered; at the chain's end the answer is CONTINUE. The loop is most of what a
+// hook costs: what is the same for all of a pass is outside it.
+template <class Call>
+std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor, Call&& call) {
+  Worker& worker = x.worker;
+  CallStamp& stamp = worker.stamp;
+  const std::span positions = x.chain().of(hook);
+  Instance* const* const instances = x.chain().instances.data();
+  const std::uint32_t index = worker.index;
+  std::size_t at = cursor;
+  std::uint32_t verdict = CLEAT_CONTINUE;
+  Instance* called = nullptr;
+  stamp.exchange = &x;
+  try {
+    for (; at < positions.size(); ++at) {
+      const std::uint8_t position = positions[at];
+      if ((hidden >> position & 1) != 0) [[unlikely]] continue;
+      Instance& instance = *instances[position];
+      HookCounters& counters = instance.counters(index, hook);
+      const bool sampled = detail::count_call(counters);
+      called = &instance;
+      stamp.instance = &instance;
+      stamp.position = position;
+      stamp.hook = hook;
+      const std::uint64_t begin = sampled ? sample_begin() : 0;
+      verdict = call(instance);
+      if (sampled) [[unlikely]] sample_end(counters, begin);
+      if (verdict != CLEAT_CONTINUE || x.asked()) [[unlikely]] break;
+    }
+    if (verdict > CLEAT_UNSUBSCRIBE || verdict == CLEAT_FAIL) [[unlikely]] {
+      report_failure(worker, *called, hook, verdict);
+      verdict = CLEAT_FAIL;
+    }
+  } catch (const std::exception& error) {
+    report_exception(worker, *called, hook, error.what());
+    verdict = CLEAT_FAIL;
+  } catch (...) {
+    report_exception(worker, *called, hook, "an exception of unknown type");
+    verdict = CLEAT_FAIL;
+  }
+  cursor = static_cast<std::uint8_t>(at);
+  // Cleared, not restored: a plugin is never entered from within a plugin.
+  stamp.hook = Hook::kNone;
+  stamp.instance = nullptr;
+  stamp.exchange = nullptr;
+  return verdict;
+}
+
+}  // namespace
+
+std::uint32_t call_head_hooks(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor) {
   const cleat_exchange handle = x.handle();
+  const auto call = [&](auto&& body) { return call_chain(x, hook, hidden, cursor, body); };
   switch (hook) {
-    case Hook::kRequest: return call([&] { return i.table.on_request(i.self, handle); });
-    case Hook::kRoute: return call([&] { return i.table.on_route(i.self, handle); });
-    case Hook::kAttempt: return call([&] { return i.table.on_attempt(i.self, handle, x.attempt); });
+    case Hook::kRequest: return call([&](Instance& i) { return i.table.on_request(i.self, handle); });
+    case Hook::kRoute: return call([&](Instance& i) { return i.table.on_route(i.self, handle); });
+    case Hook::kAttempt: return call([&](Instance& i) { return i.table.on_attempt(i.self, handle, x.attempt); });
     case Hook::kAttemptEnd: {
       const bool head = x.end_how == kEndResponse;
       const cleat_attempt_end end = {.size = sizeof(cleat_attempt_end),
@@ -24,10 +78,10 @@ std::uint32_t call_exchange_hook(Exchange& x, Instance& i, Hook hook, std::uint8
                                      .flags = (x.can_retry() ? CLEAT_ATTEMPT_CAN_RETRY : 0U) | (x.attempt_unsent() ? CLEAT_ATTEMPT_UNSENT : 0U),
                                      .reserved = 0,
                                      .elapsed_us = x.worker.reactor.now_us() - x.upstream_start_us};
-      return call([&] { return i.table.on_attempt_end(i.self, handle, &end); });
+      return call([&](Instance& i) { return i.table.on_attempt_end(i.self, handle, &end); });
     }
-    case Hook::kReply: return call([&] { return i.table.on_reply(i.self, handle); });
-    case Hook::kResponse: return call([&] { return i.table.on_response(i.self, handle); });
+    case Hook::kReply: return call([&](Instance& i) { return i.table.on_reply(i.self, handle); });
+    case Hook::kResponse: return call([&](Instance& i) { return i.table.on_response(i.self, handle); });
     default: return kContinue;
   }
 }
@@ -50,10 +104,13 @@ std::uint32_t call_trailers_hook(Exchange& x, Instance& i, bool response, std::u
 }
 
 void call_end(Exchange& x) {
-  for (const std::uint8_t position : x.chain().of(Hook::kEnd)) {
-    if ((x.unsubscribed >> position & 1) != 0) continue;
-    Instance& i = *x.chain().instances[position];
-    call_callback(x.worker, i, Hook::kEnd, &x, position, [&] { i.table.on_end(i.self, x.handle()); });
+  const cleat_exchange handle = x.handle();
+  const std::size_t all = x.chain().of(Hook::kEnd).size();
+  for (std::uint8_t cursor = 0; cursor < all; ++cursor) {  // once, but for those after one that threw
+    call_chain(x, Hook::kEnd, x.unsubscribed, cursor, [&](Instance& i) {
+      i.table.on_end(i.self, handle);
+      return kContinue;
+    });
   }
 }
 

@@ -27,8 +27,9 @@ inline constexpr std::uint32_t kEndMalformed = CLEAT_END_MALFORMED;
 inline constexpr std::uint32_t kEndNoEndpoint = CLEAT_END_NO_ENDPOINT;
 inline constexpr std::uint32_t kEndOverflow = CLEAT_END_OVERFLOW;
 
-// A hook of the chain; the answer is one of the verdicts above.
-std::uint32_t call_exchange_hook(Exchange& x, Instance& instance, Hook hook, std::uint8_t position);
+// The chain's hooks of heads, from `cursor` on, without those in `hidden`, as long as their answer is CONTINUE and no more. `cursor` stands
+// then at the one that said otherwise, whose verdict is answered, one of those above; or at the chain's end.
+std::uint32_t call_head_hooks(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor);
 std::uint32_t call_body_hook(Exchange& x, Instance& instance, bool response, std::uint8_t position, bool end);
 std::uint32_t call_trailers_hook(Exchange& x, Instance& instance, bool response, std::uint8_t position);
 void call_end(Exchange& x);  // on_end of everyone who has not unsubscribed, once
