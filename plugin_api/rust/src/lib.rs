@@ -1,0 +1,137 @@
+//! Plugins for the Cleat proxy in safe Rust, over its C ABI. A plugin is one type:
+//!
+//! ```
+//! use cleat::{Create, Error, Exchange, Reply, Verdict};
+//!
+//! // Answers requests for one path here, passes all others by.
+//! struct Teapot {
+//!     path: String,
+//! }
+//!
+//! impl cleat::Plugin for Teapot {
+//!     fn create(create: Create<'_, Self>) -> Result<Self, Error> {
+//!         Ok(Teapot { path: create.config().text_or("path", "/coffee") })
+//!     }
+//! }
+//!
+//! impl cleat::OnRequest for Teapot {
+//!     fn on_request(&self, x: &mut Exchange<'_>) -> Verdict {
+//!         if x.path() != self.path {
+//!             return Verdict::Unsubscribe;
+//!         }
+//!         x.reply(Reply { status: 418, body: b"short and stout\n", reason: "teapot", ..Reply::default() })
+//!     }
+//! }
+//!
+//! cleat::plugin!(Teapot, "name=teapot\nversion=1.0.0\nrequires=cleat.config/1\nlicense=Apache-2.0\nabout=answers 418\n");
+//! ```
+//!
+//! Built as a `cdylib` it is a file that `cleat run` loads. The hooks whose traits it implements are called; README.md has the rest.
+//!
+//! **Views.** What is read of an exchange borrows it, and what changes it borrows it alone: a view that would be kept too long does not
+//! compile. Copy what must live.
+//!
+//! ```compile_fail
+//! fn on_request(x: &mut cleat::Exchange<'_>) {
+//!     let path = x.path();
+//!     let _ = x.set_target("/other"); // changes what `path` is a view of
+//!     println!("{path}");
+//! }
+//! ```
+//!
+//! **Panics** stop at the hook: a panic is [`Verdict::Fail`] with its words and place, and the operator's `on_failure` decides.
+//!
+//! **Threads.** All workers use the same value at the same time: hooks get `&self`.
+#![warn(missing_docs)]
+
+pub mod attribute;
+mod body;
+mod call;
+mod config;
+mod exchange;
+#[doc(hidden)]
+pub mod ffi;
+mod fields;
+mod handle;
+mod hooks;
+mod host;
+mod metadata;
+mod metrics;
+mod panics;
+mod status;
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod table;
+mod text;
+
+pub use body::{Body, BodyMut};
+pub use call::{Answer, Call, CallHandle};
+pub use config::{Config, Kind};
+pub use exchange::{AttemptEnd, Connection, ConnectionId, Exchange, ExchangeId, How, Reply};
+pub use fields::{Fields, FieldsMut};
+pub use handle::{Completion, Handle, Level, Ticket, Timer};
+pub use hooks::*;
+pub use host::{error_text, set_error, worker};
+pub use metadata::{Metadata, MetadataKey};
+pub use metrics::{Counter, Family, Gauge, Histogram, Metric};
+pub use status::{fail, Error, Status, Verdict};
+pub use text::Text;
+
+/// The one line that makes a type a plugin: the note and the exported function. Once in a `cdylib`.
+///
+/// The text is lines of key=value, as `plugin_api/plugin.h` has them, each ended by `\n`, the first of them `name=`; abi and least are
+/// added here. `env!` and `concat!` may be used in it. With `panic = "abort"` it does not compile.
+#[macro_export]
+macro_rules! plugin {
+    ($type:ty, $note:expr) => {
+        #[allow(unsafe_code)]
+        const _: () = {
+            #[cfg(panic = "abort")]
+            compile_error!("a plugin needs panic = \"unwind\": with \"abort\" a panic of a hook would end the proxy");
+
+            use $crate::table::NoHooks as _;
+            type Probe = $crate::table::Probe<$type>;
+
+            const TEXT: &str = concat!($note, "abi=0.9\nleast=0.9\n");
+            #[used]
+            #[link_section = ".note.cleat"]
+            static NOTE: $crate::table::Note<{ $crate::table::note_size(TEXT) }> = $crate::table::Note::new(TEXT);
+
+            static TABLE: $crate::ffi::Plugin = $crate::ffi::Plugin {
+                size: ::core::mem::size_of::<$crate::ffi::Plugin>() as u32,
+                abi: $crate::ffi::ABI_0_9,
+                find: None,
+                create: Some($crate::table::create::<$type>),
+                validate: Probe::VALIDATE,
+                destroy: Some($crate::table::destroy::<$type>),
+                route_create: Probe::ROUTE_CREATE,
+                route_destroy: Probe::ROUTE_DESTROY,
+                worker_start: Probe::WORKER_START,
+                worker_stop: Probe::WORKER_STOP,
+                on_connection: Probe::ON_CONNECTION,
+                on_tls: Probe::ON_TLS,
+                on_connection_end: Probe::ON_CONNECTION_END,
+                on_request: Probe::ON_REQUEST,
+                on_route: Probe::ON_ROUTE,
+                on_request_body: Probe::ON_REQUEST_BODY,
+                on_request_trailers: Probe::ON_REQUEST_TRAILERS,
+                on_attempt: Probe::ON_ATTEMPT,
+                on_attempt_end: Probe::ON_ATTEMPT_END,
+                on_response: Probe::ON_RESPONSE,
+                on_response_body: Probe::ON_RESPONSE_BODY,
+                on_response_trailers: Probe::ON_RESPONSE_TRAILERS,
+                on_reply: Probe::ON_REPLY,
+                on_end: Probe::ON_END,
+                on_event: Probe::ON_EVENT,
+                on_drain: Probe::ON_DRAIN,
+                on_shutdown: Probe::ON_SHUTDOWN,
+            };
+
+            #[no_mangle]
+            extern "C" fn cleat_plugin_v1(host: *const $crate::ffi::Host) -> *const $crate::ffi::Plugin {
+                // SAFETY: the host calls it, once, with its table.
+                unsafe { $crate::table::enter(host, &TABLE) }
+            }
+        };
+    };
+}

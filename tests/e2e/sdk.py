@@ -1,0 +1,68 @@
+"""Plugins built as a stranger would, from the installed SDK alone, in each of its languages."""
+
+import functools
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+from proxy import BUILD, SOURCE
+
+LANGUAGES = ("c", "cpp", "rust")
+TOOLS = {"c": ("cmake", "cc"), "cpp": ("cmake", "c++"), "rust": ("cargo", "rustc"), "go": ("go", "cc")}
+BUILT = {"c": "build/plugins/{}.so", "cpp": "build/plugins/{}.so", "rust": "target/release/lib{}.so", "go": "{}.so"}
+
+
+def need(language):
+    for name in TOOLS[language]:
+        if not shutil.which(name):
+            pytest.skip(f"SKIPPED: no {name} on this machine (tests/install installs it)")
+
+
+def environment():
+    """No network, and what compilers keep stays in the build folder."""
+    return {**os.environ, "CARGO_NET_OFFLINE": "true", "GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local",
+            "GOCACHE": str(BUILD / "go-cache")}
+
+
+def run(*command, cwd=None, seconds=170, **more):
+    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=seconds, env={**environment(), **more})
+    assert done.returncode == 0, f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+@functools.cache
+def prefix():
+    """Where the SDK and the program are installed; once for a test's process."""
+    folder = BUILD / "sdk-prefix" / str(os.getpid())
+    for component in ("sdk", "runtime"):
+        run("cmake", "--install", BUILD, "--component", component, "--prefix", folder)
+    return folder
+
+
+def remove_prefix():
+    if prefix.cache_info().currsize:
+        shutil.rmtree(prefix())
+
+
+def build(language, folder, name):
+    """Builds the project in the folder as its README says; the plugin's file."""
+    if language in ("c", "cpp"):
+        run("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix()}")
+        run("cmake", "--build", folder / "build")
+    elif language == "rust":
+        run("cargo", "build", "--release", cwd=folder)
+    else:
+        run("go", "build", "-buildmode=c-shared", "-o", f"{name}.so", ".", cwd=folder)
+    file = pathlib.Path(folder) / BUILT[language].format(name)
+    run(SOURCE / "tests/abi/exports.sh", "--undefined", alone(file))
+    return file
+
+
+def alone(file):
+    """A folder that holds this plugin and nothing else."""
+    folder = file.parent / "alone"
+    folder.mkdir(exist_ok=True)
+    shutil.copy(file, folder)
+    return folder
