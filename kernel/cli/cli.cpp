@@ -68,7 +68,7 @@ int main(int argc, const char* const* argv) {
   check->footer(kExitCodes);
   check->callback([&] { code = validate(file, full); });
 
-  CLI::App* plugin = app.add_subcommand("plugin", "Look at plugins.")->require_subcommand(1)->footer(kExitCodes);
+  CLI::App* plugin = app.add_subcommand("plugin", "Look at plugins, and make them.")->require_subcommand(1)->footer(kExitCodes);
   std::string plugin_file;
   bool json = false;
   CLI::App* look = plugin->add_subcommand("inspect", "Say what a plugin file is, and whether this host would load it, without running it.");
@@ -76,6 +76,13 @@ int main(int argc, const char* const* argv) {
   look->add_flag("--json", json, "As JSON");
   look->footer("Exit codes: 0 this host would load it, 1 the file cannot be read, 2 this host would refuse it, or bad usage.");
   look->callback([&] { code = inspect(plugin_file, json); });
+  NewPlugin wanted;
+  CLI::App* made = plugin->add_subcommand("new", "Make a project for a plugin: it builds, tests and runs at once.")->footer(kExitCodes);
+  made->add_option("name", wanted.name, "The plugin's name: small letters, digits and '_'")->required();
+  made->add_option("--lang", wanted.language, "c, cpp or rust")->required();
+  made->add_option("--dir", wanted.folder, "The folder that is made (by default one of the plugin's name)");
+  made->add_option("--sdk", wanted.sdk, "Where the SDK is installed (by default where this program is)");
+  made->callback([&] { code = new_plugin(wanted); });
 
   app.add_subcommand("version", "Say the version of the program and of the ABI.")->footer(kExitCodes)->callback([&] { code = version(); });
 

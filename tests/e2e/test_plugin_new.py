@@ -1,0 +1,92 @@
+"""`cleat plugin new`: what it makes of each language builds, tests, measures and runs at once, out of this tree, with the installed SDK
+alone; and what it refuses."""
+# ctest: timeout 300
+
+import re
+import subprocess
+
+import pytest
+import sdk
+import wire
+from proxy import Proxy
+
+SECTIONS = ["Name", "Description", "Hooks", "Configuration", "Examples", "Metrics", "On failure"]
+CTEST, CMAKE_BENCH = "ctest --test-dir build --output-on-failure", "cmake --build build --target bench"
+TEST = {"c": CTEST, "cpp": CTEST, "rust": "cargo test", "go": "go test ."}
+BENCH = {"c": CMAKE_BENCH, "cpp": CMAKE_BENCH, "rust": "cargo bench", "go": "go test -run none -bench . ."}
+PASSED = {"c": "100% tests passed", "cpp": "100% tests passed", "rust": "2 passed; 0 failed", "go": "ok "}
+
+
+@pytest.fixture(scope="module")
+def prefix():
+    yield sdk.prefix()
+    sdk.remove_prefix()
+
+
+def new(prefix, *arguments, cwd):
+    return subprocess.run([prefix / "bin/cleat", "plugin", "new", *arguments], capture_output=True, text=True, timeout=60, cwd=cwd)
+
+
+@pytest.fixture(scope="module", params=sdk.LANGUAGES)
+def project(request, prefix, tmp_path_factory):
+    """(language, folder, what was printed)"""
+    sdk.need(request.param)
+    folder = tmp_path_factory.mktemp("new")
+    done = new(prefix, "rate_gate", "--lang", request.param, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return request.param, folder / "rate_gate", done.stdout
+
+
+def test_it_builds_tests_and_measures_at_once(project):
+    language, folder, said = project
+    sdk.build(language, folder, "rate_gate")
+    assert TEST[language] in said and BENCH[language] in said
+    assert PASSED[language] in sdk.run(*TEST[language].split(), cwd=folder)
+    measured = sdk.run(*BENCH[language].split(), cwd=folder, SECONDS_EACH="1")
+    assert re.search(r"ns/op|^plugin +-?[0-9.]+ us a request", measured, re.M), measured
+
+
+def test_its_readme_has_the_fixed_form_and_its_example_runs(project, prefix):
+    language, folder, _ = project
+    sdk.build(language, folder, "rate_gate")
+    readme = (folder / "README.md").read_text()
+    assert [one for one in re.findall(r"^## (.*)$", readme, re.M) if one in SECTIONS] == SECTIONS
+    assert re.search(r"\bMAY\b", readme)
+    example = folder / "example.yaml"
+    block = re.search(r"```yaml\n(.*?)```", readme, re.S)[1]
+    assert block in example.read_text()
+    example.write_text(example.read_text().replace("127.0.0.1:8080", "127.0.0.1:0"))
+    running = Proxy(example.read_text(), folder, program=prefix / "bin/cleat")
+    with wire.Client(running.port) as client:
+        assert client.get("/hello").body == b"good day\n"
+        assert client.get("/").get("x-seen-by") == "rate_gate"
+    running.stop()
+
+
+def test_no_placeholder_is_left_in_what_it_makes(project):
+    for file in project[1].rglob("*"):
+        if file.is_file() and not {"build", "target"} & set(file.parts) and file.suffix not in (".so", ".h"):
+            assert not re.search(r"@[A-Z]+@", file.read_text()), file
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["Upper", "--lang", "c"], 'Upper" is no name for a plugin: a small letter'),
+    (["../x", "--lang", "c"], "is no name for a plugin"),
+    (["x" * 49, "--lang", "c"], "at most 48"),
+    (["fn", "--lang", "rust"], 'fn" is a word of the languages'),
+    (["x", "--lang", "java"], 'unknown language "java": --lang is one of c, cpp, rust'),
+    (["x", "--lang", "c", "--dir", "there"], "there is there already: choose another name, or another folder with --dir"),
+    (["x", "--lang", "c", "--dir", "nowhere/x"], "nowhere/x cannot be made: No such file or directory"),
+    (["x", "--lang", "c", "--sdk", "there"], "no SDK in .*there.*cmake --install"),
+    (["x"], "--lang is required"),
+])
+def test_what_it_refuses_it_says(prefix, tmp_path, arguments, words):
+    (tmp_path / "there").mkdir()
+    done = new(prefix, *arguments, cwd=tmp_path)
+    assert done.returncode == 2 and re.search(words, done.stderr), done.stderr
+    assert [one.name for one in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_folder_that_is_asked_for_is_the_one_that_is_made(prefix, tmp_path):
+    done = new(prefix, "x", "--lang", "c", "--dir", "other", cwd=tmp_path)
+    assert done.returncode == 0 and (tmp_path / "other/plugin.c").exists(), done.stderr
