@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from proxy import BUILD, SOURCE
 
-LANGUAGES = ("c", "cpp", "rust")
+LANGUAGES = ("c", "cpp", "rust", "go")
 TOOLS = {"c": ("cmake", "cc"), "cpp": ("cmake", "c++"), "rust": ("cargo", "rustc"), "go": ("go", "cc")}
 BUILT = {"c": "build/plugins/{}.so", "cpp": "build/plugins/{}.so", "rust": "target/release/lib{}.so", "go": "{}.so"}
 

@@ -1,0 +1,3 @@
+module cleat
+
+go 1.19

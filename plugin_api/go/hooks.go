@@ -1,0 +1,100 @@
+package cleat
+
+// What a plugin's type may have. The methods it has are called; the others cost nothing. Hooks of one exchange run one at a time on one
+// worker, different exchanges on different workers at the same time: what hooks change is atomic, or behind a lock held for a moment.
+
+// RouteConfig is for plugins that routes may say something of their own to (plugins: {name: ...}); Exchange.Route finds what is made of it.
+type RouteConfig interface {
+	RouteCreate(config Config) (any, error)
+}
+
+// WorkerStart is called on each worker, before any hook there. An error refuses the load.
+type WorkerStart interface{ WorkerStart(worker uint32) error }
+
+// WorkerStop is called on each worker, after every hook there.
+type WorkerStop interface{ WorkerStop(worker uint32) }
+
+// OnConnection is called when a downstream connection was accepted; nothing is read yet.
+type OnConnection interface{ OnConnection(c *Connection) Verdict }
+
+// OnTLS is called when a TLS handshake is done: attributes have the peer. Not called for plain connections.
+type OnTLS interface{ OnTLS(c *Connection) Verdict }
+
+// OnConnectionEnd is called when a connection is closed: once for each OnConnection.
+type OnConnectionEnd interface{ OnConnectionEnd(c *Connection) }
+
+// OnRequest is called when the request's head is complete, its target normalised.
+type OnRequest interface{ OnRequest(x *Exchange) Verdict }
+
+// OnRoute is called when the route is chosen, and its own configuration readable.
+type OnRoute interface{ OnRoute(x *Exchange) Verdict }
+
+// OnRequestBody is called with a piece of the request's body, or all of it, where Exchange.RequestBody was asked for it. last: no more
+// data follows; trailers may.
+type OnRequestBody interface {
+	OnRequestBody(x *Exchange, last bool) Verdict
+}
+
+// OnRequestTrailers is called when there are trailers.
+type OnRequestTrailers interface{ OnRequestTrailers(x *Exchange) Verdict }
+
+// OnAttempt is called before each attempt upstream, and before an endpoint is chosen; attempt is 1 for the first.
+type OnAttempt interface {
+	OnAttempt(x *Exchange, attempt uint32) Verdict
+}
+
+// OnAttemptEnd is called when an attempt failed, or its response's head is here; Exchange.Retry makes another.
+type OnAttemptEnd interface {
+	OnAttemptEnd(x *Exchange, end AttemptEnd) Verdict
+}
+
+// OnResponse is called when the response's head is here, from whomever.
+type OnResponse interface{ OnResponse(x *Exchange) Verdict }
+
+// OnResponseBody is called with a piece of the response's body, or all of it, where Exchange.ResponseBody was asked for it.
+type OnResponseBody interface {
+	OnResponseBody(x *Exchange, last bool) Verdict
+}
+
+// OnResponseTrailers is called when there are trailers.
+type OnResponseTrailers interface {
+	OnResponseTrailers(x *Exchange) Verdict
+}
+
+// OnReply is called when a reply made here is about to be sent; its OnResponse follows.
+type OnReply interface{ OnReply(x *Exchange) Verdict }
+
+// OnEnd is called when an exchange ended: exactly once, however it ended, also for a request that was refused before OnRequest.
+type OnEnd interface{ OnEnd(x *Exchange) }
+
+// OnEvent is called on the control thread when something happened to the process.
+type OnEvent interface{ OnEvent(event Event) }
+
+// OnDrain is called on the control thread when no new work comes; call completion.Done when idle.
+type OnDrain interface{ OnDrain(completion Completion) }
+
+// OnShutdown is called on the control thread as the last chance to flush; then call completion.Done.
+type OnShutdown interface{ OnShutdown(completion Completion) }
+
+// OnTimer is called with the token when a timer of an exchange fires: Handle.Arm.
+type OnTimer interface {
+	OnTimer(x *Exchange, token uintptr)
+}
+
+// OnConnectionTimer is called with the token when a timer of a connection fires: Handle.ArmConnection.
+type OnConnectionTimer interface {
+	OnConnectionTimer(c *Connection, token uintptr)
+}
+
+// OnWorkerTimer is called with the token when a timer of a worker fires: Handle.ArmWorker.
+type OnWorkerTimer interface{ OnWorkerTimer(token uintptr) }
+
+// Destroy is called on the control thread, as the last of an instance.
+type Destroy interface{ Destroy() }
+
+// Event is an event of the process.
+type Event struct {
+	Reopen bool   // log files have been moved away, open them anew (SIGUSR1); if not, it is one that the plugin subscribed to
+	Name   string // its name
+	Data   string // what comes with it
+}
