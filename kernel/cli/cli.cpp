@@ -79,7 +79,7 @@ int main(int argc, const char* const* argv) {
   NewPlugin wanted;
   CLI::App* made = plugin->add_subcommand("new", "Make a project for a plugin: it builds, tests and runs at once.")->footer(kExitCodes);
   made->add_option("name", wanted.name, "The plugin's name: small letters, digits and '_'")->required();
-  made->add_option("--lang", wanted.language, "c, cpp or rust")->required();
+  made->add_option("--lang", wanted.language, "c, cpp, rust or go")->required();
   made->add_option("--dir", wanted.folder, "The folder that is made (by default one of the plugin's name)");
   made->add_option("--sdk", wanted.sdk, "Where the SDK is installed (by default where this program is)");
   made->callback([&] { code = new_plugin(wanted); });

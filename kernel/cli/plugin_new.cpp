@@ -37,6 +37,7 @@ constexpr Language kLanguages[] = {
     {"c", "C", {"any", "cmake", "c"}, kCmake, kCtest, kCmakeBench, kCmakeFile, "README.md"},
     {"cpp", "C++", {"any", "cmake", "cpp"}, kCmake, kCtest, kCmakeBench, kCmakeFile, "README.md"},
     {"rust", "Rust", {"any", "rust", ""}, "cargo build --release", "cargo test", "cargo bench", "target/release/lib@NAME@.so", "rust/README.md"},
+    {"go", "Go", {"any", "go", ""}, "go build -buildmode=c-shared -o @NAME@.so .", "go test .", "go test -run none -bench . .", "@NAME@.so", "go/README.md"},
 };
 
 // Words that a compiler, or Cargo, takes for something else.

@@ -61,6 +61,17 @@ cleat_plugin_v1_fn entry_of(const boost::dll::shared_library& handle, const std:
   return path == about.dli_fname ? &entry : nullptr;
 }
 
+// A plugin in Go brings a Go runtime. A process can have one, and it cannot be unloaded: the file whose runtime is here, or nothing.
+std::string& go_runtime() {
+  static auto* const file = new std::string;
+  return *file;
+}
+
+bool brings_go(const ElfFile& elf) {
+  Result<std::optional<ElfNotes>> built = elf.note_section(".note.go.buildid");
+  return built.ok() && built->has_value();
+}
+
 std::string named(std::string_view what, const CallOutcome& outcome, std::string_view silence) {
   return std::string(what) + (outcome.words.empty() ? std::string(silence) : outcome.words);
 }
@@ -115,6 +126,12 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
     return found->second.library;
   }
 
+  const bool go = brings_go(*elf);
+  if (go && !go_runtime().empty()) {
+    return Error{"it is a Go plugin, and this process has the Go runtime of " + go_runtime() +
+                 " already, which cannot be unloaded: a changed or a second Go plugin needs a restart (SIGUSR2 loses no request)"};
+  }
+
   Result<PrivateCopy> copy =
       PrivateCopy::make(note->name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", read->bytes);
   if (!copy.ok()) return Error{copy.error()};
@@ -130,6 +147,7 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
     return Error{"the system's loader refuses it: " + text};
   }
 
+  if (go) go_runtime() = file;
   Loaded& entry = loaded()[key];
   entry.handle = handle;
   const std::shared_ptr<Library> library(new Library);

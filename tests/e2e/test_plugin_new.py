@@ -74,7 +74,7 @@ def test_no_placeholder_is_left_in_what_it_makes(project):
     (["../x", "--lang", "c"], "is no name for a plugin"),
     (["x" * 49, "--lang", "c"], "at most 48"),
     (["fn", "--lang", "rust"], 'fn" is a word of the languages'),
-    (["x", "--lang", "java"], 'unknown language "java": --lang is one of c, cpp, rust'),
+    (["x", "--lang", "java"], 'unknown language "java": --lang is one of c, cpp, rust, go'),
     (["x", "--lang", "c", "--dir", "there"], "there is there already: choose another name, or another folder with --dir"),
     (["x", "--lang", "c", "--dir", "nowhere/x"], "nowhere/x cannot be made: No such file or directory"),
     (["x", "--lang", "c", "--sdk", "there"], "no SDK in .*there.*cmake --install"),
