@@ -150,7 +150,9 @@ func place() string {
 	}
 }
 
-func describe(panicked any) string { return fmt.Sprintf("panicked at %s: %v", place(), panicked) }
+func describe(panicked any) string {
+	return fmt.Sprintf("panicked at %s: %s", place(), strings.TrimPrefix(fmt.Sprint(panicked), "runtime error: "))
+}
 
 // failed recovers for a call that makes something: CLEAT_FAILED with the reason said.
 func failed(status *C.cleat_status, err *error) {

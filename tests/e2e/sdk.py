@@ -1,6 +1,6 @@
 """Plugins built as a stranger would, from the installed SDK alone, in each of its languages."""
 
-import functools
+import contextlib
 import os
 import pathlib
 import shutil
@@ -12,6 +12,9 @@ from proxy import BUILD, SOURCE
 LANGUAGES = ("c", "cpp", "rust", "go")
 TOOLS = {"c": ("cmake", "cc"), "cpp": ("cmake", "c++"), "rust": ("cargo", "rustc"), "go": ("go", "cc")}
 BUILT = {"c": "build/plugins/{}.so", "cpp": "build/plugins/{}.so", "rust": "target/release/lib{}.so", "go": "{}.so"}
+
+
+installed = None  # the prefix in use
 
 
 def need(language):
@@ -32,24 +35,22 @@ def run(*command, cwd=None, seconds=170, **more):
     return done.stdout + done.stderr
 
 
-@functools.cache
-def prefix():
-    """Where the SDK and the program are installed; once for a test's process."""
-    folder = BUILD / "sdk-prefix" / str(os.getpid())
+@contextlib.contextmanager
+def prefix(name):
+    """Where the SDK and the program are installed. A test file has its own, always the same: what compilers keep is found again."""
+    global installed
+    installed = BUILD / "sdk-prefix" / name
+    shutil.rmtree(installed, ignore_errors=True)
     for component in ("sdk", "runtime"):
-        run("cmake", "--install", BUILD, "--component", component, "--prefix", folder)
-    return folder
-
-
-def remove_prefix():
-    if prefix.cache_info().currsize:
-        shutil.rmtree(prefix())
+        run("cmake", "--install", BUILD, "--component", component, "--prefix", installed)
+    yield installed
+    shutil.rmtree(installed)
 
 
 def build(language, folder, name):
     """Builds the project in the folder as its README says; the plugin's file."""
     if language in ("c", "cpp"):
-        run("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={prefix()}")
+        run("cmake", "-S", folder, "-B", folder / "build", f"-DCMAKE_PREFIX_PATH={installed}")
         run("cmake", "--build", folder / "build")
     elif language == "rust":
         run("cargo", "build", "--release", cwd=folder)

@@ -19,8 +19,8 @@ PASSED = {"c": "100% tests passed", "cpp": "100% tests passed", "rust": "2 passe
 
 @pytest.fixture(scope="module")
 def prefix():
-    yield sdk.prefix()
-    sdk.remove_prefix()
+    with sdk.prefix("new") as folder:
+        yield folder
 
 
 def new(prefix, *arguments, cwd):

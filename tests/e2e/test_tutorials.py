@@ -13,8 +13,8 @@ from proxy import BUILD, SOURCE, cluster, listener, run, running
 
 @pytest.fixture(scope="module")
 def prefix():
-    yield sdk.prefix()
-    sdk.remove_prefix()
+    with sdk.prefix("tutorials") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module", params=sdk.LANGUAGES)
