@@ -11,7 +11,7 @@ type IntegerAttribute uint32
 
 // Texts. plugin_api/ext/attributes.h says which a connection has too.
 const (
-	AttrSourceAddress       TextAttribute = C.CLEAT_ATTR_SOURCE_ADDRESS       // ip:port of the downstream peer, [ip]:port for IPv6; a PROXY header's client
+	AttrSourceAddress       TextAttribute = C.CLEAT_ATTR_SOURCE_ADDRESS       // ip:port of the downstream peer, or a PROXY header's client
 	AttrDestinationAddress  TextAttribute = C.CLEAT_ATTR_DESTINATION_ADDRESS  // ip:port the connection was accepted on; a PROXY header's
 	AttrListener            TextAttribute = C.CLEAT_ATTR_LISTENER             // the name of the listener
 	AttrProtocol            TextAttribute = C.CLEAT_ATTR_PROTOCOL             // "HTTP/1.0", "HTTP/1.1", "HTTP/2" as received
@@ -24,15 +24,15 @@ const (
 	AttrReplyBy             TextAttribute = C.CLEAT_ATTR_REPLY_BY             // instance that replied, or "kernel"
 	AttrOriginalTarget      TextAttribute = C.CLEAT_ATTR_ORIGINAL_TARGET      // target as received
 	AttrOriginalHost        TextAttribute = C.CLEAT_ATTR_ORIGINAL_HOST        // authority as received
-	AttrOriginalDestination TextAttribute = C.CLEAT_ATTR_ORIGINAL_DESTINATION // ip:port the client wanted before it was redirected, passed on (PROXY) or transparently taken
+	AttrOriginalDestination TextAttribute = C.CLEAT_ATTR_ORIGINAL_DESTINATION // ip:port the client wanted before it was redirected
 	AttrTLSVersion          TextAttribute = C.CLEAT_ATTR_TLS_VERSION          // "TLSv1.2", "TLSv1.3"
 	AttrTLSCipher           TextAttribute = C.CLEAT_ATTR_TLS_CIPHER           // as the RFCs name it
 	AttrTLSServerName       TextAttribute = C.CLEAT_ATTR_TLS_SERVER_NAME      // the name that the client asked for (SNI, RFC 6066)
 	AttrTLSALPN             TextAttribute = C.CLEAT_ATTR_TLS_ALPN             // the protocol that was agreed on (RFC 7301)
 	AttrTLSPeerSubject      TextAttribute = C.CLEAT_ATTR_TLS_PEER_SUBJECT     // the subject of the client's certificate, RFC 2253
 	AttrTLSPeerIssuer       TextAttribute = C.CLEAT_ATTR_TLS_PEER_ISSUER      // the issuer of the client's certificate, RFC 2253
-	AttrTLSPeerURI          TextAttribute = C.CLEAT_ATTR_TLS_PEER_URI         // the first URI of that certificate, among the subject alternative names: a SPIFFE ID
-	AttrTLSPeerDNS          TextAttribute = C.CLEAT_ATTR_TLS_PEER_DNS         // the first DNS name of that certificate, among them
+	AttrTLSPeerURI          TextAttribute = C.CLEAT_ATTR_TLS_PEER_URI         // the first URI of that certificate: a SPIFFE ID
+	AttrTLSPeerDNS          TextAttribute = C.CLEAT_ATTR_TLS_PEER_DNS         // the first DNS name of that certificate
 	AttrTLSPeerFingerprint  TextAttribute = C.CLEAT_ATTR_TLS_PEER_FINGERPRINT // SHA-256 of that certificate, 64 hexadecimal digits
 )
 

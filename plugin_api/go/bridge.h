@@ -144,7 +144,9 @@ static inline go_signed go_attribute_integer(uint64_t subject, uint32_t attribut
   got.status = GO_CALL(attributes, integer, subject, attribute, &got.value);
   return got;
 }
-static inline cleat_status go_body_subscribe(uint64_t x, uint32_t part, uint32_t mode, uint64_t max) { return GO_CALL(body, subscribe, x, part, mode, max); }
+static inline cleat_status go_body_subscribe(uint64_t x, uint32_t part, uint32_t mode, uint64_t max) {
+  return GO_CALL(body, subscribe, x, part, mode, max);
+}
 static inline go_text go_body_view(uint64_t x, uint32_t part) {
   go_text got = {0};
   got.status = GO_CALL(body, view, x, part, &got.value);

@@ -73,7 +73,8 @@ func TestWithoutAHostEveryCallAnswersThatItIsNotSupported(t *testing.T) {
 
 func TestEveryExportedNameIsDocumented(t *testing.T) {
 	files := token.NewFileSet()
-	packages, err := parser.ParseDir(files, ".", func(file fs.FileInfo) bool { return !strings.HasSuffix(file.Name(), "_test.go") }, parser.ParseComments)
+	own := func(file fs.FileInfo) bool { return !strings.HasSuffix(file.Name(), "_test.go") }
+	packages, err := parser.ParseDir(files, ".", own, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}

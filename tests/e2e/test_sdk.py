@@ -38,7 +38,8 @@ def plugin(request, prefix, tmp_path_factory):
 
 
 def config(plugin, origin, **instance):
-    routes = [{"match": {"path": "/route"}, "cluster": "origin", "plugins": {"all": {"word": "here"}}}, {"match": {"prefix": "/"}, "cluster": "origin"}]
+    routes = [{"match": {"path": "/route"}, "cluster": "origin", "plugins": {"all": {"word": "here"}}},
+              {"match": {"prefix": "/"}, "cluster": "origin"}]
     return {"workers": 2, "plugin_path": [str(BUILD / "plugins")],
             "plugins": [{"name": "all", "use": str(plugin), "config": SETTINGS, **instance}, {"name": "metrics", "use": "prometheus"}],
             "listeners": [listener(routes, chain=["all"]), listener(routes, name="closed", chain=["all"]),
