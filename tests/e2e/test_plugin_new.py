@@ -1,6 +1,6 @@
 """`cleat plugin new`: what it makes of each language builds, tests, measures and runs at once, out of this tree, with the installed SDK
 alone; and what it refuses."""
-# ctest: timeout 300
+# ctest: timeout 600
 
 import re
 import subprocess
