@@ -61,10 +61,14 @@ cleat_plugin_v1_fn entry_of(const boost::dll::shared_library& handle, const std:
   return path == about.dli_fname ? &entry : nullptr;
 }
 
-// A plugin in Go brings a Go runtime. A process can have one, and it cannot be unloaded: the file whose runtime is here, or nothing.
-std::string& go_runtime() {
-  static auto* const file = new std::string;
-  return *file;
+// A plugin in Go brings a Go runtime. A process can have one, and it cannot be unloaded. (A harness may load the same content for a host of
+// its own.)
+struct GoRuntime {
+  std::string file, sha256;  // whose is here; empty: none
+};
+GoRuntime& go_runtime() {
+  static auto* const one = new GoRuntime;
+  return *one;
 }
 
 bool brings_go(const ElfFile& elf) {
@@ -127,8 +131,8 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
   }
 
   const bool go = brings_go(*elf);
-  if (go && !go_runtime().empty()) {
-    return Error{"it is a Go plugin, and this process has the Go runtime of " + go_runtime() +
+  if (go && !go_runtime().file.empty() && go_runtime().sha256 != read->sha256) {
+    return Error{"it is a Go plugin, and this process has the Go runtime of " + go_runtime().file +
                  " already, which cannot be unloaded: a changed or a second Go plugin needs a restart (SIGUSR2 loses no request)"};
   }
 
@@ -147,7 +151,7 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
     return Error{"the system's loader refuses it: " + text};
   }
 
-  if (go) go_runtime() = file;
+  if (go) go_runtime() = {file, read->sha256};
   Loaded& entry = loaded()[key];
   entry.handle = handle;
   const std::shared_ptr<Library> library(new Library);
