@@ -21,7 +21,11 @@ struct Tutorial {
 impl cleat::Plugin for Tutorial {
     fn create(create: Create<'_, Self>) -> Result<Self, Error> {
         let config = create.config();
-        let requests = create.counters("cleat_tutorial_requests_total", "Requests, by what became of them", &["outcome"])?;
+        let requests = create.counters(
+            "cleat_tutorial_requests_total",
+            "Requests, by what became of them",
+            &["outcome"],
+        )?;
         Ok(Tutorial {
             me: create.handle(),
             block: config.text_or("block", "/private"),
@@ -40,12 +44,18 @@ impl cleat::OnRequest for Tutorial {
     fn on_request(&self, x: &mut Exchange<'_>) -> Verdict {
         if x.path() == self.block {
             self.blocked.add(1);
-            return x.reply(Reply { status: 403, body: b"blocked\n", reason: "blocked", ..Reply::default() });
+            return x.reply(Reply {
+                status: 403,
+                body: b"blocked\n",
+                reason: "blocked",
+                ..Reply::default()
+            });
         }
         if x.path() == self.fail {
             panic!("asked to fail"); // stops at the hook: on_failure decides
         }
-        self.ask(x).unwrap_or_else(|_| cleat::fail("the service cannot be asked"))
+        self.ask(x)
+            .unwrap_or_else(|_| cleat::fail("the service cannot be asked"))
     }
 }
 
@@ -85,7 +95,12 @@ impl Tutorial {
             }
             Some(403) => {
                 self.denied.add(1);
-                x.reply(Reply { status: 403, body: &answer.body(), reason: "denied", ..Reply::default() })
+                x.reply(Reply {
+                    status: 403,
+                    body: &answer.body(),
+                    reason: "denied",
+                    ..Reply::default()
+                })
             }
             _ => Verdict::Fail, // on_failure decides what is done without an answer
         }

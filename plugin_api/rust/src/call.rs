@@ -38,16 +38,7 @@ pub struct Call<'a> {
 impl Default for Call<'_> {
     /// GET / within 5 s.
     fn default() -> Self {
-        Call {
-            cluster: "",
-            method: "GET",
-            target: "/",
-            authority: "",
-            headers: &[],
-            body: b"",
-            timeout: Duration::from_secs(5),
-            body_max: 0,
-        }
+        Call { cluster: "", method: "GET", target: "/", authority: "", headers: &[], body: b"", timeout: Duration::from_secs(5), body_max: 0 }
     }
 }
 

@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use crate::attribute::{IntegerAttribute, TextAttribute};
 use crate::body::{Body, BodyMut};
-use crate::fields::{Fields, FieldsMut};
 use crate::ffi;
+use crate::fields::{Fields, FieldsMut};
 use crate::handle::Ticket;
 use crate::host::{error_text, host_call};
 use crate::status::{fail, Status, Verdict};

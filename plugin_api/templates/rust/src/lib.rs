@@ -27,7 +27,12 @@ impl cleat::OnRequest for @CLASS@ {
             return Verdict::Continue;
         }
         self.greetings.add(1);
-        x.reply(Reply { status: 200, body: self.greeting.as_bytes(), reason: "greeted", ..Reply::default() })
+        x.reply(Reply {
+            status: 200,
+            body: self.greeting.as_bytes(),
+            reason: "greeted",
+            ..Reply::default()
+        })
     }
 }
 
@@ -42,5 +47,9 @@ impl cleat::OnResponse for @CLASS@ {
 
 cleat::plugin!(
     @CLASS@,
-    concat!("name=@NAME@\nversion=", env!("CARGO_PKG_VERSION"), "\nrequires=cleat.config/1 cleat.metrics/1\nabout=greets\n")
+    concat!(
+        "name=@NAME@\nversion=",
+        env!("CARGO_PKG_VERSION"),
+        "\nrequires=cleat.config/1 cleat.metrics/1\nabout=greets\n"
+    )
 );

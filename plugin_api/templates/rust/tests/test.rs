@@ -11,7 +11,11 @@ fn the_path_is_answered_here_and_others_pass_by_marked() {
     assert_eq!(client.get("/hello").body, "good day\n");
     let passed = client.get("/other");
     assert_eq!(passed.body, "nobody");
-    assert!(passed.head.contains("x-seen-by: @NAME@\r\n"), "{}", passed.head);
+    assert!(
+        passed.head.contains("x-seen-by: @NAME@\r\n"),
+        "{}",
+        passed.head
+    );
     let untouched = Client::new(&kernel.without).get("/other");
     assert!(!untouched.head.contains("x-seen-by"), "{}", untouched.head);
 }
@@ -26,7 +30,11 @@ fn an_unknown_key_is_refused_and_named() {
             kernel::plugin().display()
         ),
     );
-    let done = std::process::Command::new(kernel::program()).args(["validate", "-c"]).arg(&config.0).output().expect("cleat");
+    let done = std::process::Command::new(kernel::program())
+        .args(["validate", "-c"])
+        .arg(&config.0)
+        .output()
+        .expect("cleat");
     assert_eq!(done.status.code(), Some(2));
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(said.contains("colour: unknown key"), "{}", said);

@@ -62,7 +62,13 @@ impl Kernel {
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {}: say in CLEAT where the program is", program(), error));
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{}: {}: say in CLEAT where the program is",
+                    program(),
+                    error
+                )
+            });
         let mut said = BufReader::new(process.stderr.take().expect("a pipe"));
         let (mut with, mut without, mut log) = (String::new(), String::new(), String::new());
         loop {
@@ -71,7 +77,11 @@ impl Kernel {
                 let _ = process.wait();
                 panic!("the kernel did not start:\n{}", log);
             }
-            if let Some(address) = line.split("listening on ").nth(1).and_then(|rest| rest.split(' ').next()) {
+            if let Some(address) = line
+                .split("listening on ")
+                .nth(1)
+                .and_then(|rest| rest.split(' ').next())
+            {
                 if line.contains("(listener without)") {
                     without = address.to_owned();
                 } else {
@@ -84,7 +94,12 @@ impl Kernel {
             }
         }
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink())); // its log is never waited for
-        Kernel { process, _config: config, with, without }
+        Kernel {
+            process,
+            _config: config,
+            with,
+            without,
+        }
     }
 }
 
@@ -108,19 +123,29 @@ pub struct Response {
 impl Client {
     pub fn new(address: &str) -> Client {
         let stream = TcpStream::connect(address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
-        Client { stream: BufReader::new(stream) }
+        Client {
+            stream: BufReader::new(stream),
+        }
     }
 
     /// GET; the response has a Content-Length, as replies of the kernel do.
     pub fn get(&mut self, target: &str) -> Response {
         let request = format!("GET {} HTTP/1.1\r\nHost: example.org\r\n\r\n", target);
-        self.stream.get_mut().write_all(request.as_bytes()).expect("to send");
+        self.stream
+            .get_mut()
+            .write_all(request.as_bytes())
+            .expect("to send");
         let (mut head, mut length) = (String::new(), 0);
         loop {
             let at = head.len();
-            assert!(self.stream.read_line(&mut head).expect("a line") > 0, "closed");
+            assert!(
+                self.stream.read_line(&mut head).expect("a line") > 0,
+                "closed"
+            );
             let line = head[at..].trim_end();
             if line.is_empty() {
                 break;
@@ -131,6 +156,9 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).expect("a body");
-        Response { head, body: String::from_utf8(body).expect("text") }
+        Response {
+            head,
+            body: String::from_utf8(body).expect("text"),
+        }
     }
 }

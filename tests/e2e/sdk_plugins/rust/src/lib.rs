@@ -1,7 +1,10 @@
 //! everything: uses each part of the SDK once, as the path asks, for tests/e2e/test_sdk.py. The same as ../go.
 #![deny(unsafe_code)]
 
-use cleat::{attribute, AttemptEnd, Call, Completion, Connection, Create, Error, Event, Exchange, Gauge, Handle, Histogram, Level};
+use cleat::{
+    attribute, AttemptEnd, Call, Completion, Connection, Create, Error, Event, Exchange, Gauge,
+    Handle, Histogram, Level,
+};
 use cleat::{Metadata, MetadataKey, Reply, Status, Verdict};
 use std::time::Duration;
 
@@ -31,7 +34,10 @@ impl cleat::Plugin for Everything {
             panic!("asked to panic in create");
         }
         let list: Vec<String> = config.get("list").map_or(Vec::new(), |list| {
-            list.members().iter().filter_map(|(_, value)| value.text().ok()).collect()
+            list.members()
+                .iter()
+                .filter_map(|(_, value)| value.text().ok())
+                .collect()
         });
         let summary = format!(
             "{} {} {} {} {} {} {} {}",
@@ -42,7 +48,10 @@ impl cleat::Plugin for Everything {
             config.duration_or("duration", Duration::ZERO).as_millis(),
             config.bytes_or("bytes", 0),
             list.join("+"),
-            config.get("any").and_then(|any| any.json().ok()).unwrap_or_default(),
+            config
+                .get("any")
+                .and_then(|any| any.json().ok())
+                .unwrap_or_default(),
         );
         Ok(Everything {
             me: create.handle(),
@@ -59,13 +68,16 @@ impl cleat::Plugin for Everything {
 impl cleat::RouteConfig for Everything {
     type Route = Route;
     fn route_create(&self, config: cleat::Config<'_>) -> Result<Route, Error> {
-        Ok(Route { word: config.text_or("word", "none") })
+        Ok(Route {
+            word: config.text_or("word", "none"),
+        })
     }
 }
 
 impl cleat::WorkerStart for Everything {
     fn worker_start(&self, worker: u32) -> Result<(), Error> {
-        self.me.log(Level::Info, &format!("worker {} starts", worker));
+        self.me
+            .log(Level::Info, &format!("worker {} starts", worker));
         self.me.arm_worker(Duration::from_millis(20), 7)?;
         Ok(())
     }
@@ -73,7 +85,8 @@ impl cleat::WorkerStart for Everything {
 
 impl cleat::WorkerStop for Everything {
     fn worker_stop(&self, worker: u32) {
-        self.me.log(Level::Info, &format!("worker {} stops", worker));
+        self.me
+            .log(Level::Info, &format!("worker {} stops", worker));
     }
 }
 
@@ -104,7 +117,12 @@ impl cleat::OnConnection for Everything {
 }
 
 fn say(x: &Exchange<'_>, text: &str) -> Verdict {
-    x.reply(Reply { status: 200, headers: &[("x-said", b"yes")], body: text.as_bytes(), reason: "said" })
+    x.reply(Reply {
+        status: 200,
+        headers: &[("x-said", b"yes")],
+        body: text.as_bytes(),
+        reason: "said",
+    })
 }
 
 impl cleat::OnRequest for Everything {
@@ -114,7 +132,8 @@ impl cleat::OnRequest for Everything {
             seen.hooks += 1;
         }
         let path = x.path().to_string_lossy();
-        self.act(&path, x).unwrap_or_else(|status| cleat::fail(&format!("{}: {}", path, status)))
+        self.act(&path, x)
+            .unwrap_or_else(|status| cleat::fail(&format!("{}: {}", path, status)))
     }
 }
 
@@ -123,9 +142,19 @@ impl Everything {
         match path {
             "/config" => return Ok(say(x, &self.summary)),
             "/fields" => {
-                let all: Vec<String> = x.request().iter().filter(|(name, _)| name.starts_with(b"x-")).map(|(n, v)| format!("{}={}", n, v)).collect();
+                let all: Vec<String> = x
+                    .request()
+                    .iter()
+                    .filter(|(name, _)| name.starts_with(b"x-"))
+                    .map(|(n, v)| format!("{}={}", n, v))
+                    .collect();
                 let second = x.request().nth("x-a", 1).unwrap_or_else(|| "none".into());
-                let text = format!("{} {} Some({})", all.join(","), x.request().has("X-A"), second);
+                let text = format!(
+                    "{} {} Some({})",
+                    all.join(","),
+                    x.request().has("X-A"),
+                    second
+                );
                 return Ok(say(x, &text));
             }
             "/head" => {
@@ -144,8 +173,16 @@ impl Everything {
                 x.set_metadata(self.text, "words")?;
                 x.set_metadata(self.integer, -5)?;
                 x.set_metadata(self.number, 2.5)?;
-                let text = match (x.metadata(self.text), x.metadata(self.integer), x.metadata(self.number)) {
-                    (Some(Metadata::Text(text)), Some(Metadata::Integer(integer)), Some(Metadata::Number(number))) => {
+                let text = match (
+                    x.metadata(self.text),
+                    x.metadata(self.integer),
+                    x.metadata(self.number),
+                ) {
+                    (
+                        Some(Metadata::Text(text)),
+                        Some(Metadata::Integer(integer)),
+                        Some(Metadata::Number(number)),
+                    ) => {
                         format!("{} {} {}", text, integer, number)
                     }
                     _ => "none".to_owned(),
@@ -176,7 +213,12 @@ impl Everything {
                 let (ticket, me, id) = (x.suspend()?, self.me, x.id());
                 std::thread::spawn(move || {
                     let outside = cleat::worker().is_none();
-                    let _ = me.post(id, move |_, x| drop(ticket.resume(say(x, &format!("posted {} {}", outside, cleat::worker().is_some())))));
+                    let _ = me.post(id, move |_, x| {
+                        drop(ticket.resume(say(
+                            x,
+                            &format!("posted {} {}", outside, cleat::worker().is_some()),
+                        )))
+                    });
                 });
                 return Ok(Verdict::Suspend);
             }
@@ -187,15 +229,33 @@ impl Everything {
             }
             "/call" => {
                 let ticket = x.suspend()?;
-                let call = Call { cluster: "origin", method: "POST", target: "/called", body: b"question", ..Call::default() };
+                let call = Call {
+                    cluster: "origin",
+                    method: "POST",
+                    target: "/called",
+                    body: b"question",
+                    ..Call::default()
+                };
                 self.me.call(x, &call, move |_, x, answer| {
-                    let text = format!("{:?} {} {}", answer.status(), answer.header("X-Answer").unwrap_or_else(|| "-".into()), answer.body());
+                    let text = format!(
+                        "{:?} {} {}",
+                        answer.status(),
+                        answer.header("X-Answer").unwrap_or_else(|| "-".into()),
+                        answer.body()
+                    );
                     let _ = ticket.resume(say(x, &text));
                 })?;
                 return Ok(Verdict::Suspend);
             }
             "/no-cluster" => {
-                let refused = self.me.call(x, &Call { cluster: "nowhere", ..Call::default() }, |_, _, _| ());
+                let refused = self.me.call(
+                    x,
+                    &Call {
+                        cluster: "nowhere",
+                        ..Call::default()
+                    },
+                    |_, _, _| (),
+                );
                 return Ok(say(x, &format!("{:?}", refused.err())));
             }
             "/panic" => {
@@ -213,7 +273,9 @@ impl cleat::OnRoute for Everything {
         if x.path() != "/route" {
             return Verdict::Continue;
         }
-        let word = x.route::<Route>().map_or("absent".to_owned(), |route| route.word.clone());
+        let word = x
+            .route::<Route>()
+            .map_or("absent".to_owned(), |route| route.word.clone());
         let strange = x.route::<String>().is_some();
         say(x, &format!("{} {}", word, strange))
     }
@@ -223,7 +285,10 @@ impl cleat::OnRequestBody for Everything {
     fn on_request_body(&self, x: &mut Exchange<'_>, last: bool) -> Verdict {
         let data = x.request_body().data().to_string_lossy();
         self.sizes.observe(data.len() as u64);
-        match x.request_body_mut().replace(format!("{} {}", data.to_uppercase(), last)) {
+        match x
+            .request_body_mut()
+            .replace(format!("{} {}", data.to_uppercase(), last))
+        {
             Ok(()) => Verdict::Continue,
             Err(_) => Verdict::Fail,
         }
@@ -243,7 +308,9 @@ impl cleat::OnResponse for Everything {
     fn on_response(&self, x: &mut Exchange<'_>) -> Verdict {
         let hooks = x.state::<Seen>().map_or(0, |seen| seen.hooks);
         let other = x.state::<u64>().is_some();
-        let _ = x.response_mut().set("x-hooks", format!("{} {}", hooks, other));
+        let _ = x
+            .response_mut()
+            .set("x-hooks", format!("{} {}", hooks, other));
         if x.path() == "/response-body" {
             let _ = x.response_body().stream();
             let _ = x.set_status(201);
@@ -272,7 +339,10 @@ impl cleat::OnEnd for Everything {
 
 impl cleat::OnEvent for Everything {
     fn on_event(&self, event: Event<'_>) {
-        self.me.log(Level::Info, &format!("event {} {}", event.name, event.reopen));
+        self.me.log(
+            Level::Info,
+            &format!("event {} {}", event.name, event.reopen),
+        );
     }
 }
 
