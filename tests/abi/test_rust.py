@@ -30,3 +30,8 @@ def test_the_bindings_are_those_of_the_layout_and_examples_compile():
 def test_every_public_item_is_documented():
     cargo("doc", "--no-deps")
     assert "#![warn(missing_docs)]" in (CRATE / "src/lib.rs").read_text()
+
+
+def test_a_plugin_has_no_unsafe_code():
+    plugins = [SOURCE / place / "src/lib.rs" for place in ("examples/tutorial_rust", "plugin_api/templates/rust", "tests/e2e/sdk_plugins/rust")]
+    assert not [file for file in plugins if "#![deny(unsafe_code)]" not in file.read_text()]  # the compiler holds them to it
