@@ -12,6 +12,7 @@
 #include "kernel/hooks/plugin_calls.hpp"
 #include "kernel/hooks/plugin_timers.hpp"
 #include "kernel/upstream/pool.hpp"
+#include "kernel/wires.hpp"
 
 namespace cleat {
 namespace {
@@ -199,6 +200,7 @@ Exchange* Worker::new_exchange() {
 }
 
 void Worker::free_exchange(Exchange* exchange) {
+  if (wires != nullptr) wires->exchange_over(*exchange);
   exchange->reset_life();
   free_exchanges_.push_back(exchange->slot);
 }

@@ -22,6 +22,7 @@ class Exchange;
 class Connection;
 class PluginCalls;
 class PluginTimers;
+class Wires;
 class Worker;
 namespace upstream {
 class Pool;
@@ -80,6 +81,7 @@ class Worker {
   PipePool pipes;
   std::unique_ptr<char[]> scratch;
   hooks::CallStamp stamp;
+  Wires* wires = nullptr;                     // nullptr: the network
   bool draining = false;
   std::unique_ptr<WorkerGeneration> current_generation;
   void leave(WorkerGeneration& generation);  // by each user, once: the last one's leaving retires one that is not current

@@ -37,11 +37,11 @@ class Acceptor final : public IoHandler {
   void follow(const Listener& listener) { listener_ = &listener; }  // the same one in another generation
 
   void on_io(std::uint32_t events) override;
+  void admit(Socket socket, const Address& peer);  // a connection that has come
 
  private:
   void accept_some();
   void accept_more();                // in the next turn
-  void admit(Socket socket, const Address& peer);
   void run_short(int error);         // no descriptor, no memory
   void say(std::string_view text);
 

@@ -12,6 +12,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/hooks/connection_hooks.hpp"
 #include "kernel/tls/session.hpp"
+#include "kernel/wires.hpp"
 #include "kernel/worker.hpp"
 
 namespace cleat {
@@ -55,7 +56,7 @@ std::string_view Connection::peer_ip() {
 }
 
 const Address& Connection::local() {
-  if (local_.size == 0) local_ = local_address(transport.fd());
+  if (local_.size == 0) local_ = worker_.wires != nullptr ? listener_->address : local_address(transport.fd());
   return local_;
 }
 
@@ -164,6 +165,7 @@ void Connection::begin_protocol() {
 // What was agreed on in the handshake. Else, where a client may speak either, HTTP/1.1 is what it is until its first bytes are the preface of
 // HTTP/2 (RFC 9113 3.3).
 std::unique_ptr<Protocol> Connection::first_protocol() {
+  if (worker_.wires != nullptr) return worker_.wires->speak(*this);
   if (listener_->config->protocol == config::Listener::Protocol::kTcp) return std::make_unique<TcpProxy>(*this);
   const bool agreed = tls() != nullptr && tls()->peer().alpn == "h2";
   if (agreed || !listener_->config->speaks_http1) return std::make_unique<Http2Server>(*this);

@@ -50,6 +50,7 @@ Sources& sources() {
 
 constinit std::atomic<Level> least_level{Level::kInfo};
 constinit std::atomic<std::uint64_t> dropped_lines{0};
+constinit std::atomic<void (*)(Level, std::string_view, std::string_view)> other_sink{nullptr};
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn", "error"};
 
@@ -131,10 +132,13 @@ void summarise(Sources& all, Clock::time_point now) {
 
 void set_level(Level level) { least_level.store(level, std::memory_order_relaxed); }
 
+void send_to(void (*sink)(Level level, std::string_view source, std::string_view text)) { other_sink.store(sink, std::memory_order_relaxed); }
+
 bool enabled(Level level) { return level >= least_level.load(std::memory_order_relaxed); }
 
 void write(Level level, std::string_view source, std::string_view text) {
   if (!enabled(level)) return;
+  if (const auto sink = other_sink.load(std::memory_order_relaxed)) return sink(level, source, text);
   Sources& all = sources();
   const std::lock_guard lock(all.mutex);
   const Clock::time_point now = Clock::now();

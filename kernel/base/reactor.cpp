@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <ctime>
 #include <span>
@@ -23,10 +24,25 @@ std::uint64_t clock_us(clockid_t clock) {
   return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(t.tv_nsec) / 1000;
 }
 
+constinit std::atomic<std::uint64_t> held_us{0};        // 0: the clocks run
+constinit std::atomic<std::uint64_t> unix_ahead_us{0};  // of the monotonic clock, while they are held
+
 }  // namespace
 
-std::uint64_t monotonic_us() { return clock_us(CLOCK_MONOTONIC); }
-std::uint64_t unix_us() { return clock_us(CLOCK_REALTIME); }
+std::uint64_t monotonic_us() {
+  const std::uint64_t held = held_us.load(std::memory_order_relaxed);
+  return held == 0 ? clock_us(CLOCK_MONOTONIC) : held;
+}
+
+std::uint64_t unix_us() {
+  const std::uint64_t held = held_us.load(std::memory_order_relaxed);
+  return held == 0 ? clock_us(CLOCK_REALTIME) : held + unix_ahead_us.load(std::memory_order_relaxed);
+}
+
+void hold_clock(std::uint64_t monotonic) {
+  if (held_us.load(std::memory_order_relaxed) == 0) unix_ahead_us.store(clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC), std::memory_order_relaxed);
+  held_us.store(monotonic, std::memory_order_relaxed);
+}
 
 Reactor::Reactor() {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
@@ -99,6 +115,7 @@ bool Reactor::post(Task task) {
     const std::lock_guard lock(mutex_);
     if (posted_.size() >= kPostedMax) return false;
     posted_.push_back(std::move(task));
+    ++posts_;
     wake = !woken_;
     woken_ = true;
   }
@@ -108,6 +125,11 @@ bool Reactor::post(Task task) {
     (void)!write(wake_fd_, &one, sizeof one);
   }
   return true;
+}
+
+Reactor::Posts Reactor::posts() {
+  const std::lock_guard lock(mutex_);
+  return {posts_, posted_.size()};
 }
 
 void Reactor::Wake::on_io(std::uint32_t) { reactor->run_posted(); }

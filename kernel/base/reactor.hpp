@@ -54,6 +54,11 @@ class Reactor {
 
   // [any thread] False when the queue is full.
   bool post(Task task);
+  struct Posts {
+    std::uint64_t all;                   // so far
+    std::size_t waiting;                 // of them, not begun yet
+  };
+  Posts posts();                         // [any thread]
 
   TimerWheel& wheel() { return wheel_; }
   std::uint64_t now_us() const { return now_us_; }   // monotonic, read once a turn
@@ -83,10 +88,13 @@ class Reactor {
   std::vector<Task> retired_;
   std::mutex mutex_;
   std::vector<Task> posted_;  // guarded by mutex_
+  std::uint64_t posts_ = 0;   // guarded by mutex_
   bool woken_ = false;        // guarded by mutex_
 };
 
 std::uint64_t monotonic_us();
 std::uint64_t unix_us();
+// [any] For who hosts workers in a time of its own: both clocks stand at this (of the monotonic one, > 0) until they are set again. 0: the system's.
+void hold_clock(std::uint64_t monotonic);
 
 }  // namespace cleat

@@ -113,6 +113,9 @@ constexpr cleat_host kHost = {
 
 }  // namespace
 
-const cleat_host* host_table() { return &kHost; }
+constinit const cleat_host* other_host = nullptr;
+
+const cleat_host* host_table() { return other_host != nullptr ? other_host : &kHost; }
+void use_host_table(const cleat_host* other) { other_host = other; }
 
 }  // namespace cleat::hooks

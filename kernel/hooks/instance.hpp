@@ -145,6 +145,10 @@ void check_halves(const config::Model& model, const std::vector<std::shared_ptr<
 std::vector<std::string> plugin_folders(const std::string& config_file, const config::Model& model);
 
 const cleat_host* host_table();  // host.cpp: the one table of this process
+// [control] For a host that stands between this one and plugins: its table is what plugins get from now on, and it may put its own functions into
+// an instance's tables when they have been read, before any of them is called. nullptr: nothing is between.
+void use_host_table(const cleat_host* other);
+void use_tables(void (*change)(Instance& instance));
 
 // --- what the host functions of control-thread extensions need (implemented beside the loader) ---
 

@@ -45,6 +45,11 @@ std::map<Key, Loaded>& loaded() {
   return *all;
 }
 
+std::map<std::string, cleat_plugin_v1_fn>& linked() {
+  static auto* const all = new std::map<std::string, cleat_plugin_v1_fn>;
+  return *all;
+}
+
 std::string sha256_of(std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
@@ -114,7 +119,16 @@ Result<PluginFile> read_plugin_file(const std::string& file) {
   return result;
 }
 
+void Library::link(const std::string& file, cleat_plugin_v1_fn entry) { linked()[file] = entry; }
+
 Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cleat_host* host) {
+  if (const auto found = linked().find(file); found != linked().end()) {
+    const std::shared_ptr<Library> library(new Library);
+    library->file_ = file;
+    const std::string why = library->enter(found->second, host);
+    if (!why.empty()) return Error{why};
+    return library;
+  }
   Result<PluginFile> read = read_plugin_file(file);
   if (!read.ok()) return Error{read.error()};
   Result<ElfFile> elf = ElfFile::open(read->bytes);
@@ -193,6 +207,7 @@ std::string Library::read_table(const cleat_plugin* theirs) {
       return std::string("its table cannot be used: ") + fault_text(fault) + " (size " + std::to_string(theirs->size) + ", least " +
              std::to_string(kPluginLeast) + ")";
   }
+  if (linked().contains(file_)) note_.abi = table_.abi;
   if (table_.abi != note_.abi) {
     return "its table says ABI " + abi_text(table_.abi) + ", its note " + abi_text(note_.abi) + ": build both from the same headers";
   }

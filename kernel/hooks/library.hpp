@@ -33,6 +33,9 @@ class Library {
   // Loads the file, or finds its content among those loaded for this host. The error is a sentence about the file, without its name.
   static Result<std::shared_ptr<Library>> open(const std::string& file, const cleat_host* host);
 
+  // [control] That "file" is the program itself, which has the plugin linked into it: there is nothing to load, and no note.
+  static void link(const std::string& file, cleat_plugin_v1_fn entry);
+
   const Note& note() const { return note_; }
   const std::string& sha256() const { return sha256_; }
   const std::string& file() const { return file_; }  // the first path it was loaded from

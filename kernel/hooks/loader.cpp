@@ -18,6 +18,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kInstancesMax = 65'535;
 constexpr std::size_t kSuggestionsMax = 1'000;
 
+void (*change_tables)(Instance& instance) = nullptr;
+
 // The place that errors about the instance's file are reported at: its `use`, or itself.
 const config::Node& use_node(const config::Instance& wanted) {
   const config::Node* use = wanted.node->get("use");
@@ -77,6 +79,8 @@ bool is_same(const Instance& old, const Instance& wanted) {
 }
 
 }  // namespace
+
+void use_tables(void (*change)(Instance& instance)) { change_tables = change; }
 
 Loader::Loader(std::vector<std::string> folders, const cleat_host* host, std::uint32_t workers)
     : folders_(std::move(folders)), host_(host), workers_(workers) {
@@ -150,6 +154,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
   instance.tls = instance.library->tls();
   instance.shards.reserve(workers_ + 1);
   while (instance.shards.size() <= workers_) instance.shards.push_back(std::make_unique<Instance::Shard>());
+  if (change_tables != nullptr) change_tables(instance);
   return true;
 }
 

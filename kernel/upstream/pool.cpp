@@ -7,6 +7,7 @@
 #include "kernel/hooks/instance.hpp"
 #include "kernel/tls/session.hpp"
 #include "kernel/upstream/http2_session.hpp"
+#include "kernel/wires.hpp"
 
 namespace cleat::upstream {
 
@@ -160,6 +161,7 @@ void Pool::use_tls(Transport& transport, Endpoint& endpoint, std::string_view se
 }
 
 Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {
+  if (worker_.wires != nullptr) return worker_.wires->serve(requester, *cluster_, endpoint) ? Acquired::kNow : Acquired::kRefused;
   if (multiplexed()) {
     Http2Session* session = session_with_room(*endpoint, server_name(requester), fresh);
     if (session == nullptr && fresh && full() && idle_first_ == nullptr) session = session_with_room(*endpoint, server_name(requester), false);

@@ -1,0 +1,20 @@
+// What the two sides of a checking host share: which call into the plugin is running on this thread, and what it has done so far.
+#pragma once
+
+#include <cstdint>
+
+namespace cleat::kit {
+
+struct Frame {
+  bool replied = false;    // cleat_host.reply answered CLEAT_OK
+  bool suspended = false;  // cleat_host.suspend did
+};
+
+Frame& frame();            // of this thread; begun anew with each call into the plugin
+const char* running();     // "on_request"; static
+
+// Of the bytes of views: what `guard::kill` is told when their object is changed.
+constexpr std::uint64_t kNoObject = 0;
+constexpr std::uint64_t body_object(std::uint64_t x, std::uint32_t part) { return x * 8 + part + 1; }
+
+}  // namespace cleat::kit

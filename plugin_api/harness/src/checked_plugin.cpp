@@ -1,0 +1,178 @@
+// The plugin's tables as the kernel sees them: each hook is the plugin's, called, its verdict looked at, and the views it was shown taken away.
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "kernel/hooks/call_stamp.hpp"
+#include "kernel/hooks/instance.hpp"
+#include "kernel/worker.hpp"
+#include "plugin_api/harness/src/between.hpp"
+#include "plugin_api/harness/src/checks.hpp"
+#include "plugin_api/harness/src/guard.hpp"
+
+namespace cleat::kit {
+namespace {
+
+struct Originals {
+  cleat_plugin table{};
+  cleat_plugin_handler handler{}, checked_handler{};
+};
+
+struct All {
+  std::mutex mutex;
+  std::map<const hooks::Instance*, std::unique_ptr<Originals>> by_instance;  // of those that are gone too, until another has their place
+};
+
+All& all() {
+  static auto* const originals = new All;
+  return *originals;
+}
+
+// Of the instance that this thread is calling into.
+const Originals& original() {
+  const Worker* const worker = Worker::current();
+  const hooks::Instance* const instance = worker != nullptr ? worker->stamp.instance : hooks::control_stamp().instance;
+  All& known = all();
+  const std::lock_guard lock(known.mutex);
+  return *known.by_instance.at(instance);
+}
+
+template <class T>
+struct Half;
+template <>
+struct Half<cleat_plugin> {
+  static const cleat_plugin& of(const Originals& one) { return one.table; }
+};
+template <>
+struct Half<cleat_plugin_handler> {
+  static const cleat_plugin_handler& of(const Originals& one) { return one.handler; }
+};
+
+// Structs that a hook is shown die with it too.
+template <class T>
+T shown(T value) {
+  return value;
+}
+
+const cleat_attempt_end* shown(const cleat_attempt_end* end) {
+  return reinterpret_cast<const cleat_attempt_end*>(guard::show({reinterpret_cast<const char*>(end), sizeof *end}, "cleat_attempt_end", running(), kNoObject));
+}
+
+const cleat_event* shown(const cleat_event* event) {
+  cleat_event copy = *event;
+  copy.name.data = guard::show(hooks::to_view(copy.name), "cleat_event", running(), kNoObject);
+  copy.data.data = guard::show(hooks::to_view(copy.data), "cleat_event", running(), kNoObject);
+  return reinterpret_cast<const cleat_event*>(guard::show({reinterpret_cast<const char*>(&copy), sizeof copy}, "cleat_event", running(), kNoObject));
+}
+
+const cleat_create* shown(const cleat_create* info) {
+  cleat_create copy = *info;
+  copy.name.data = guard::show(hooks::to_view(copy.name), "cleat_create", running(), kNoObject);
+  return reinterpret_cast<const cleat_create*>(guard::show({reinterpret_cast<const char*>(&copy), sizeof copy}, "cleat_create", running(), kNoObject));
+}
+
+void judge(std::uint32_t verdict) {
+  Checks* const checks = current_checks();
+  if (checks == nullptr) return;
+  const Frame& done = frame();
+  if (verdict > CLEAT_UNSUBSCRIBE) checks->add({0, "FAIL", running(), "", "answered " + std::to_string(verdict) + ", which is no verdict"});
+  if (verdict == CLEAT_REPLIED && !done.replied) checks->add({0, "FAIL", running(), "", "answered REPLIED without a reply"});
+  if (verdict == CLEAT_CONTINUE && done.replied) checks->add({0, "FAIL", running(), "", "made a reply, and answered CONTINUE"});
+  if (verdict == CLEAT_SUSPEND && !done.suspended) checks->add({0, "FAIL", running(), "", "answered SUSPEND without a ticket"});
+}
+
+template <class Call>
+auto checked_call(Call&& call) {
+  frame() = {};
+  try {
+    return call();
+  } catch (...) {
+    if (Checks* const checks = current_checks()) {
+      checks->add(3, running(), "", "an exception left the plugin");
+      checks->turn_over();
+    }
+    throw;  // the kernel says what it was
+  }
+}
+
+void over() {
+  if (Checks* const checks = current_checks()) checks->turn_over();
+}
+
+template <auto Member>
+struct Entered;
+
+template <class Table, class R, class... Args, R (*Table::*Member)(Args...)>
+struct Entered<Member> {
+  static R call(Args... args) {
+    R (*const real)(Args...) = Half<Table>::of(original()).*Member;
+    if constexpr (std::is_void_v<R>) {
+      checked_call([&] { real(shown(args)...); });
+      if constexpr (std::is_same_v<Entered<Member>, Entered<&cleat_plugin::on_end>>) {
+        if (Checks* const checks = current_checks()) (note_end(*checks, args), ...);
+      }
+      over();
+    } else {
+      const R answer = checked_call([&] { return real(shown(args)...); });
+      if constexpr (std::is_same_v<R, cleat_verdict>) judge(answer);
+      over();
+      return answer;
+    }
+  }
+
+ private:
+  static void note_end(Checks& checks, cleat_exchange x) { checks.exchange_ended(x); }
+  static void note_end(Checks&, void*) {}
+};
+
+template <auto Member, class Table>
+void put(Table& table) {
+  if (table.*Member != nullptr) table.*Member = &Entered<Member>::call;
+}
+
+}  // namespace
+
+void check_tables(hooks::Instance& instance) {
+  auto kept = std::make_unique<Originals>();
+  kept->table = instance.table;
+  cleat_plugin& table = instance.table;
+  put<&cleat_plugin::create>(table);
+  put<&cleat_plugin::validate>(table);
+  put<&cleat_plugin::destroy>(table);
+  put<&cleat_plugin::route_create>(table);
+  put<&cleat_plugin::route_destroy>(table);
+  put<&cleat_plugin::worker_start>(table);
+  put<&cleat_plugin::worker_stop>(table);
+  put<&cleat_plugin::on_connection>(table);
+  put<&cleat_plugin::on_tls>(table);
+  put<&cleat_plugin::on_connection_end>(table);
+  put<&cleat_plugin::on_request>(table);
+  put<&cleat_plugin::on_route>(table);
+  put<&cleat_plugin::on_request_body>(table);
+  put<&cleat_plugin::on_request_trailers>(table);
+  put<&cleat_plugin::on_attempt>(table);
+  put<&cleat_plugin::on_attempt_end>(table);
+  put<&cleat_plugin::on_response>(table);
+  put<&cleat_plugin::on_response_body>(table);
+  put<&cleat_plugin::on_response_trailers>(table);
+  put<&cleat_plugin::on_reply>(table);
+  put<&cleat_plugin::on_end>(table);
+  put<&cleat_plugin::on_event>(table);
+  put<&cleat_plugin::on_drain>(table);
+  put<&cleat_plugin::on_shutdown>(table);
+  if (instance.handler != nullptr) {
+    kept->handler = kept->checked_handler = *instance.handler;
+    cleat_plugin_handler& handler = kept->checked_handler;
+    put<&cleat_plugin_handler::on_handle>(handler);
+    put<&cleat_plugin_handler::on_handle_body>(handler);
+    put<&cleat_plugin_handler::on_writable>(handler);
+    put<&cleat_plugin_handler::on_handle_end>(handler);
+    instance.handler = &handler;
+  }
+  if (Checks* const checks = current_checks()) checks->judge_extensions(instance);
+  All& known = all();
+  const std::lock_guard lock(known.mutex);
+  known.by_instance[&instance] = std::move(kept);
+}
+
+}  // namespace cleat::kit
