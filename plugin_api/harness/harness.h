@@ -56,7 +56,8 @@ const char *cleat_harness_error(const cleat_harness *h);
 /* Another generation with this configuration beside the old one, as SIGHUP makes; exchanges under way stay in theirs. CLEAT_FAILED: it was
  * refused, and nothing has changed. */
 cleat_status cleat_harness_reload(cleat_harness *h, const char *config);
-/* Cuts what is open, stops the worker, asks on_shutdown, destroys the instance, looks for leaks. How many findings there are. */
+/* Cuts what is open, stops the worker, asks on_shutdown, destroys the instance, looks for threads and descriptors that it has left behind. How many
+ * findings there are. */
 uint64_t cleat_harness_finish(cleat_harness *h);
 void cleat_harness_delete(cleat_harness *h); /* finishes what is not finished */
 

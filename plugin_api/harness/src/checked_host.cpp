@@ -63,6 +63,35 @@ std::uint64_t body_of(cleat_exchange x, cleat_part part, Args...) {
   return body_object(x, part);
 }
 
+// What the table is called; nothing of the core's.
+template <class Table>
+constexpr std::string_view kIdOf = {};
+template <>
+constexpr std::string_view kIdOf<cleat_host_body> = CLEAT_EXT_BODY;
+template <>
+constexpr std::string_view kIdOf<cleat_host_attributes> = CLEAT_EXT_ATTRIBUTES;
+template <>
+constexpr std::string_view kIdOf<cleat_host_metadata> = CLEAT_EXT_METADATA;
+template <>
+constexpr std::string_view kIdOf<cleat_host_config> = CLEAT_EXT_CONFIG;
+template <>
+constexpr std::string_view kIdOf<cleat_host_timer> = CLEAT_EXT_TIMER;
+template <>
+constexpr std::string_view kIdOf<cleat_host_handler> = CLEAT_EXT_HANDLER;
+template <>
+constexpr std::string_view kIdOf<cleat_host_metrics> = CLEAT_EXT_METRICS;
+template <>
+constexpr std::string_view kIdOf<cleat_host_events> = CLEAT_EXT_EVENTS;
+template <>
+constexpr std::string_view kIdOf<cleat_host_kv> = CLEAT_EXT_KV;
+template <>
+constexpr std::string_view kIdOf<cleat_host_http_call> = CLEAT_EXT_HTTP_CALL;
+
+void note_use(std::string_view id) {
+  Checks* const checks = current_checks();
+  if (!id.empty() && checks != nullptr) checks->extension_used(id);
+}
+
 template <auto Member>
 struct Checked;
 
@@ -73,6 +102,7 @@ struct Checked<Member> {
   static inline Kind kind = Kind::kLook;
 
   static cleat_status call(Args... args) {
+    note_use(kIdOf<Table>);
     const cleat_status status = real(args...);
     judge(status, name, kind, subject_of(args...));
     if (status == CLEAT_OK) after(args...);
@@ -141,6 +171,7 @@ void told(void* instance, cleat_call call, std::uint64_t owner, const cleat_call
 
 cleat_status start_call(cleat_instance self, std::uint64_t owner, const cleat_call_request* request, cleat_call_fn fn, void* user, cleat_call* call) {
   if (fn == nullptr) return hooks::kHostHttpCall.start(self, owner, request, fn, user, call);
+  note_use(CLEAT_EXT_HTTP_CALL);
   auto* const thunk = new CallThunk{fn, user};
   const cleat_status status = hooks::kHostHttpCall.start(self, owner, request, &told, thunk, call);
   judge(status, "start", Kind::kChange, owner);
@@ -331,7 +362,6 @@ const void* (*real_find)(cleat_str) = nullptr;
 const void* find(cleat_str id) {
   const void* const real = real_find(id);
   if (real == nullptr) return nullptr;
-  if (Checks* const checks = current_checks()) checks->extension_asked(std::string(hooks::to_view(id)));
   const void* const checked = checked_extension(hooks::to_view(id));
   return checked != nullptr ? checked : real;
 }

@@ -169,7 +169,6 @@ void check_tables(hooks::Instance& instance) {
     put<&cleat_plugin_handler::on_handle_end>(handler);
     instance.handler = &handler;
   }
-  if (Checks* const checks = current_checks()) checks->judge_extensions(instance);
   All& known = all();
   const std::lock_guard lock(known.mutex);
   known.by_instance[&instance] = std::move(kept);

@@ -115,23 +115,23 @@ bool Checks::has_ended(cleat_exchange x) const {
   return ended_.contains(x);
 }
 
-void Checks::extension_asked(std::string id) {
+void Checks::extension_used(std::string_view id) {
   const std::lock_guard lock(mutex_);
-  asked_.insert(std::move(id));
+  if (!used_.contains(id)) used_.emplace(id);
 }
 
 void Checks::judge_extensions(const hooks::Instance& instance) {
   const hooks::Note& note = instance.library->note();
   if (note.name.empty()) return;  // linked into the test
-  std::set<std::string> asked;
+  std::set<std::string, std::less<>> used;
   {
     const std::lock_guard lock(mutex_);
-    asked.swap(asked_);
+    used = used_;
   }
   const auto named = [](const std::vector<std::string>& list, const std::string& id) { return std::find(list.begin(), list.end(), id) != list.end(); };
-  for (const std::string& id : asked) {
+  for (const std::string& id : used) {
     if (named(note.requires_, id) || named(note.optional, id)) continue;
-    add(4, "cleat_plugin_v1", "find", "it uses " + id + ", which its note names neither under requires nor under optional");
+    add(4, "", "find", "it uses " + id + ", which its note names neither under requires nor under optional");
   }
 }
 
@@ -166,6 +166,7 @@ void Checks::end() {
   if (!began_) return;
   began_ = false;
   turn_over();
+  guard::end();
   hooks::use_host_table(nullptr);
   hooks::use_tables(nullptr);
   the_checks.store(nullptr, std::memory_order_release);

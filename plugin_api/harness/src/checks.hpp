@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugin_api/types.h"
@@ -52,7 +53,7 @@ class Checks {
   void ticket_used(cleat_ticket ticket, bool accepted);
   void exchange_ended(cleat_exchange x);
   bool has_ended(cleat_exchange x) const;
-  void extension_asked(std::string id);
+  void extension_used(std::string_view id);
   void judge_extensions(const hooks::Instance& instance);
   void turn_over();                   // [the thread whose views they are] views die, and what has been touched is told
 
@@ -66,7 +67,7 @@ class Checks {
   std::map<cleat_ticket, Ticket> tickets_;
   std::set<cleat_exchange> ended_;
   std::deque<cleat_exchange> ended_order_;
-  std::set<std::string> asked_;
+  std::set<std::string, std::less<>> used_;  // extensions: one that is only asked for costs an older host nothing
   std::size_t threads_before_ = 0, descriptors_before_ = 0;
   std::int64_t timed_out_before_ = 0;
   bool began_ = false;
