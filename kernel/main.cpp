@@ -5,5 +5,5 @@
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a peer that went away is an error of one write, never a signal
-  return cleat::cli::main(argc, argv);
+  return cleat::cli::main(argc, argv, &cleat::cli::add_plugin_tools);
 }

@@ -34,7 +34,7 @@ int run_or_supervise(const RunOptions& options, bool supervised) {
 
 }  // namespace
 
-int main(int argc, const char* const* argv) {
+int main(int argc, const char* const* argv, void (*add_tools)(CLI::App& plugin, int& code)) {
   CLI::App app("An HTTP proxy kernel whose features are plugins.", "cleat");
   app.require_subcommand(1);
   app.footer([] { return plugin_commands_help() + kExitCodes; });
@@ -83,6 +83,7 @@ int main(int argc, const char* const* argv) {
   made->add_option("--dir", wanted.folder, "The folder that is made (by default one of the plugin's name)");
   made->add_option("--sdk", wanted.sdk, "Where the SDK is installed (by default where this program is)");
   made->callback([&] { code = new_plugin(wanted); });
+  if (add_tools != nullptr) add_tools(*plugin, code);
 
   app.add_subcommand("version", "Say the version of the program and of the ABI.")->footer(kExitCodes)->callback([&] { code = version(); });
 

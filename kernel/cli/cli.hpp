@@ -6,13 +6,19 @@
 #include <string_view>
 #include <vector>
 
+namespace CLI {
+class App;
+}
+
 namespace cleat::cli {
 
 inline constexpr int kOk = 0;
 inline constexpr int kFailed = 1;   // something went wrong while running
 inline constexpr int kRefused = 2;  // bad configuration, bad usage, a plugin that would not load
 
-int main(int argc, const char* const* argv);
+// add_tools: more words of `cleat plugin`, which the program has and this library has not; may be nullptr.
+int main(int argc, const char* const* argv, void (*add_tools)(CLI::App& plugin, int& code) = nullptr);
+void add_plugin_tools(CLI::App& plugin, int& code);  // plugin_api/harness
 
 // One subcommand each; the answer is the exit code.
 int validate(const std::string& config_file, bool full);

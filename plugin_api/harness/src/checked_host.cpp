@@ -1,11 +1,15 @@
 // The host's tables as the plugin sees them: each function is the kernel's, called, its answer looked at, and its views put under guard.
+#include <algorithm>
 #include <string>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "kernel/hooks/call_stamp.hpp"
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/worker.hpp"
+#include "plugin_api/harness/src/allocations.hpp"
 #include "plugin_api/harness/src/between.hpp"
 #include "plugin_api/harness/src/checks.hpp"
 #include "plugin_api/harness/src/guard.hpp"
@@ -102,6 +106,7 @@ struct Checked<Member> {
   static inline Kind kind = Kind::kLook;
 
   static cleat_status call(Args... args) {
+    const allocations::Inside host(false);
     note_use(kIdOf<Table>);
     const cleat_status status = real(args...);
     judge(status, name, kind, subject_of(args...));
@@ -128,6 +133,7 @@ struct Checked<Member> {
 };
 
 cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket) {
+  const allocations::Inside host(false);
   const cleat_status status = hooks::suspend(subject, ticket);
   judge(status, "suspend", Kind::kChange, subject);
   if (status == CLEAT_OK) frame().suspended = true;
@@ -137,6 +143,7 @@ cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket) {
 }
 
 cleat_status resume(cleat_ticket ticket, cleat_verdict verdict) {
+  const allocations::Inside host(false);
   const cleat_status status = hooks::resume(ticket, verdict);
   Checks* const checks = current_checks();
   if (checks != nullptr && (status == CLEAT_OK || status == CLEAT_STALE)) checks->ticket_used(ticket, status == CLEAT_OK);
@@ -164,13 +171,17 @@ void told(void* instance, cleat_call call, std::uint64_t owner, const cleat_call
   shown.trailers = trailers.data();
   guard_output(&shown.body, "cleat_call_event", kNoObject);
   guard_output(&shown.reason, "cleat_call_event", kNoObject);
-  thunk->fn(instance, call, owner, &shown, thunk->user);
+  {
+    const allocations::Inside plugin(true);
+    thunk->fn(instance, call, owner, &shown, thunk->user);
+  }
   if (event->kind == CLEAT_CALL_DONE || event->kind == CLEAT_CALL_FAILED) delete thunk;
   if (Checks* const checks = current_checks()) checks->turn_over();
 }
 
 cleat_status start_call(cleat_instance self, std::uint64_t owner, const cleat_call_request* request, cleat_call_fn fn, void* user, cleat_call* call) {
   if (fn == nullptr) return hooks::kHostHttpCall.start(self, owner, request, fn, user, call);
+  const allocations::Inside host(false);
   note_use(CLEAT_EXT_HTTP_CALL);
   auto* const thunk = new CallThunk{fn, user};
   const cleat_status status = hooks::kHostHttpCall.start(self, owner, request, &told, thunk, call);
@@ -359,7 +370,21 @@ const void* checked_extension(std::string_view id) {
 
 const void* (*real_find)(cleat_str) = nullptr;
 
+struct Pretended {
+  Pretence what = Pretence::kNone;
+  std::vector<std::string> required;
+} pretended;
+
+// A table of the next ABI but one: entries behind those that are known today.
+struct NewerHost {
+  cleat_host host;
+  const void* entries[8];
+};
+
 const void* find(cleat_str id) {
+  const allocations::Inside host(false);
+  const bool required = std::find(pretended.required.begin(), pretended.required.end(), hooks::to_view(id)) != pretended.required.end();
+  if (pretended.what == Pretence::kOlder && !required) return nullptr;
   const void* const real = real_find(id);
   if (real == nullptr) return nullptr;
   const void* const checked = checked_extension(hooks::to_view(id));
@@ -380,12 +405,18 @@ const char* running() {
   return hook == hooks::Hook::kNone ? "" : hooks::hook_name(hook).data();
 }
 
+void pretend(Pretence what, std::vector<std::string> required) { pretended = {what, std::move(required)}; }
+
 const void* checked_host() {
-  static const cleat_host host = [] {
+  static NewerHost made = [] {
     real_find = hooks::host_table()->find;
-    return make_host();
+    NewerHost all{make_host(), {}};
+    for (const void*& entry : all.entries) entry = &all;
+    return all;
   }();
-  return &host;
+  made.host.size = pretended.what == Pretence::kNewer ? sizeof made : sizeof made.host;
+  made.host.abi = pretended.what == Pretence::kNewer ? CLEAT_ABI + 1 : CLEAT_ABI;
+  return &made;
 }
 
 }  // namespace cleat::kit

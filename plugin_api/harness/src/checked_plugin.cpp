@@ -6,6 +6,7 @@
 #include "kernel/hooks/call_stamp.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/worker.hpp"
+#include "plugin_api/harness/src/allocations.hpp"
 #include "plugin_api/harness/src/between.hpp"
 #include "plugin_api/harness/src/checks.hpp"
 #include "plugin_api/harness/src/guard.hpp"
@@ -85,6 +86,7 @@ template <class Call>
 auto checked_call(Call&& call) {
   frame() = {};
   try {
+    const allocations::Inside plugin(true);
     return call();
   } catch (...) {
     if (Checks* const checks = current_checks()) {
@@ -133,6 +135,7 @@ void put(Table& table) {
 }  // namespace
 
 void check_tables(hooks::Instance& instance) {
+  if (allocations::wanted()) allocations::watch();  // of the plugin's file, and what came with it
   auto kept = std::make_unique<Originals>();
   kept->table = instance.table;
   cleat_plugin& table = instance.table;

@@ -76,8 +76,12 @@ class Checks {
 
 Checks* current_checks();             // [any] nullptr: none are made
 
+// What host the plugin is to believe it has: one without any extension that its note does not require; one with a newer ABI, whose table has more.
+enum class Pretence : std::uint8_t { kNone, kOlder, kNewer };
+
 // The tables that stand between. [control]
 const void* checked_host();           // a cleat_host
+void pretend(Pretence what, std::vector<std::string> required);  // from the next loading of a plugin on
 void check_tables(hooks::Instance& instance);
 
 }  // namespace cleat::kit

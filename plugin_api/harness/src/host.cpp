@@ -42,11 +42,12 @@ std::string quoted(const std::string& text) {
 }
 
 // "config:12:9: ..." in terms of the text that was given.
-std::string in_its_own_lines(const std::string& words) {
+std::string in_its_own_lines(const std::string& words, const std::string& folder) {
   std::string all;
   for (std::size_t at = 0; at < words.size();) {
     const std::size_t end = std::min(words.find('\n', at), words.size());
     std::string line = words.substr(at, end - at);
+    if (!folder.empty() && line.starts_with(folder + "/" + std::string(kFile) + ":")) line.erase(0, folder.size() + 1);
     unsigned long row = 0, column = 0;
     int used = 0;
     if (std::sscanf(line.c_str(), "config:%lu:%lu:%n", &row, &column, &used) == 2 && used > 0 && row > kConfigLine && column > kConfigColumn) {
@@ -125,14 +126,14 @@ std::string Host::document(const std::string& config) const {
 }
 
 std::shared_ptr<Generation> Host::build(const std::string& config, config::Resources resources, std::string& why) {
-  config::Diagnostics diagnostics{std::string(kFile)};
+  config::Diagnostics diagnostics(options.folder.empty() ? std::string(kFile) : options.folder + "/" + std::string(kFile));
   std::shared_ptr<const config::Part> file = config::read_configuration(document(config), diagnostics);
   std::optional<config::Composition> composition;
   if (file != nullptr) composition = config::compose(std::move(file), std::move(resources), diagnostics);
   std::unique_ptr<Generation> built;
   if (composition.has_value()) built = build_generation(generations_ + 1, std::move(*composition), 1, generation_.get(), diagnostics);
   if (built == nullptr) {
-    why = options.document.empty() ? in_its_own_lines(diagnostics.text()) : diagnostics.text();
+    why = options.document.empty() ? in_its_own_lines(diagnostics.text(), options.folder) : diagnostics.text();
     return nullptr;
   }
   ++generations_;

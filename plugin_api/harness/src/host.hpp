@@ -32,6 +32,7 @@ struct HostOptions {
   std::vector<std::string> clusters;   // besides "origin"
   std::string document;                // in place of what would be made of the above
   bool handler = false, fail_open = false, checked = true, quiet = false;
+  std::string folder;                  // that relative paths in the configuration are relative to; empty: the current one
   bool bare = false;                   // the plugin is loaded and in no chain
 };
 

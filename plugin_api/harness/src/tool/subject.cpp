@@ -1,0 +1,71 @@
+#include "plugin_api/harness/src/tool/subject.hpp"
+
+#include <filesystem>
+
+#include "kernel/config/document.hpp"
+#include "kernel/config/model.hpp"
+#include "kernel/hooks/library.hpp"
+
+namespace cleat::kit {
+namespace {
+
+namespace fs = std::filesystem;
+
+const config::Node* member(const config::Node* map, std::string_view key) {
+  if (map == nullptr || map->type != config::Node::Type::kMap) return nullptr;
+  return map->get(key);
+}
+
+// Of the first instance of this plugin; empty where it has none.
+std::string config_of(const config::Node& plugins, const std::string& stem) {
+  for (const auto& one : plugins.members) {
+    const config::Node* const use = member(one.value.get(), "use");
+    if (use == nullptr || fs::path(use->scalar).stem() != stem) continue;
+    const config::Node* const config = member(one.value.get(), "config");
+    return config == nullptr ? "" : config::to_json(*config);
+  }
+  return {};
+}
+
+}  // namespace
+
+HostOptions Subject::options() const {
+  HostOptions made;
+  made.plugin = file;
+  made.config = config;
+  made.route_config = route_config;
+  made.folder = folder;
+  made.clusters = clusters;
+  made.handler = handler;
+  made.quiet = true;
+  return made;
+}
+
+Result<Subject> read_subject(const std::string& file, const std::string& config_file, const std::vector<std::string>& clusters) {
+  Subject subject;
+  std::error_code failure;
+  subject.file = fs::absolute(file, failure).lexically_normal().string();
+  subject.clusters = clusters;
+  Result<hooks::PluginFile> read = hooks::read_plugin_file(file);
+  if (!read.ok()) return Error{file + ": " + read.error()};
+  if (Result<hooks::Note> note = hooks::read_note(read->bytes); note.ok()) subject.note = *note;
+  if (config_file.empty()) return subject;
+  Result<std::string> text = config::read_file(config_file);
+  if (!text.ok()) return Error{text.error()};
+  subject.folder = fs::absolute(config_file, failure).parent_path().string();
+  config::Diagnostics diagnostics(config_file);
+  const config::Document document = config::parse_document(*text, diagnostics);
+  if (document.root == nullptr || diagnostics.failed()) return Error{diagnostics.text()};
+  const config::Node* const plugins = member(document.root.get(), "plugins");
+  const bool whole = plugins != nullptr && plugins->type == config::Node::Type::kList && member(document.root.get(), "listeners") != nullptr;
+  subject.config = whole ? config_of(*plugins, fs::path(file).stem().string()) : *text;
+  return subject;
+}
+
+// By the kernel's own table: the copy that is looked at afterwards, through a table of this folder's, is another one.
+bool is_handler(const Subject& subject) {
+  Result<std::shared_ptr<hooks::Library>> library = hooks::Library::open(subject.file, hooks::host_table());
+  return library.ok() && (*library)->handler() != nullptr;
+}
+
+}  // namespace cleat::kit
