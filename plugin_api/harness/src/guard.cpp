@@ -11,6 +11,8 @@
 #include <mutex>
 #include <vector>
 
+#include "plugin_api/harness/src/allocations.hpp"
+
 namespace cleat::kit::guard {
 namespace {
 
@@ -127,6 +129,7 @@ void end() {
 }
 
 const char* show(std::string_view bytes, const char* function, const char* hook, std::uint64_t object) {
+  const allocations::Inside host(false);
   if (bytes.empty()) return bytes.data();
   if (own.region == nullptr) own.region = take_region();
   const std::size_t pages = (bytes.size() + page_bytes() - 1) / page_bytes();

@@ -1,7 +1,6 @@
 #include "plugin_api/harness/src/host.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -25,6 +24,9 @@ constexpr std::string_view kFile = "config";       // what the configuration is 
 constexpr std::size_t kConfigLine = 2, kConfigColumn = 6;  // of the document, before the plugin's part of it
 
 Host* the_host = nullptr;
+
+// What stands where a socket would: the loop takes it, and it has nothing to tell.
+int silent_descriptor() { return ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
 
 std::string indented(const std::string& text, std::size_t by) {
   std::string all(by, ' ');
@@ -71,11 +73,11 @@ Host::Host(HostOptions wanted) : checks(wanted.quiet), options(std::move(wanted)
   log::set_level(log::Level::kDebug);
   began_us_ = clock_us_ = monotonic_us() / 1000 * 1000;
   hold_clock(clock_us_);
-  if (::pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0) {
+  listening_ = std::make_shared<const Socket>(silent_descriptor());
+  if (!listening_->open()) {
     error = "no descriptors";
     return;
   }
-  listening_ = std::make_shared<const Socket>(::fcntl(pipe_[0], F_DUPFD_CLOEXEC, 0));
   open_control();
   worker = std::make_unique<Worker>(0);
   wires = std::make_unique<MemoryWires>(*worker);
@@ -308,12 +310,13 @@ std::uint64_t Host::connect(const Address& peer) {
     id = record->id = wires->next_id++;
     wires->connections[id] = std::move(record);
     const Connection* const before = worker->connections;
-    to->admit(Socket(::fcntl(pipe_[0], F_DUPFD_CLOEXEC, 0)), peer);
+    to->admit(Socket(silent_descriptor()), peer);
     ConnectionRecord& made = *std::exchange(wires->opening, nullptr);
     if (worker->connections != before && worker->connections != nullptr) {
       made.kernel_id = worker->connections->id();
     } else {
       made.closed = true;
+      made.wire = nullptr;
     }
   });
   settle();
@@ -376,9 +379,6 @@ void Host::finish() {
   wires.reset();
   worker.reset();
   listening_.reset();
-  for (int& end : pipe_) {
-    if (end >= 0) ::close(std::exchange(end, -1));
-  }
 }
 
 }  // namespace cleat::kit

@@ -99,7 +99,6 @@ class Host final : public ServerControl {
   std::thread thread_;
   std::uint64_t began_us_ = 0, clock_us_ = 0;
   std::uint64_t own_posts_ = 0, others_seen_ = 0;  // to the worker: this class's, and those of others that `wait` has told of
-  int pipe_[2] = {-1, -1};             // descriptors that never become readable, for what wants one
   SharedSocket listening_;
   std::mutex mutex_;
   std::condition_variable changed_;
