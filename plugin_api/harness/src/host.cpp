@@ -23,6 +23,8 @@ constexpr const char* kLinked = "/proc/self/exe";  // what a plugin that is link
 constexpr std::string_view kFile = "config";       // what the configuration is called in messages
 constexpr std::size_t kConfigLine = 2, kConfigColumn = 6;  // of the document, before the plugin's part of it
 
+constexpr const char* kEnding = "the host is ending";
+
 Host* the_host = nullptr;
 
 // What stands where a socket would: the loop takes it, and it has nothing to tell.
@@ -169,11 +171,13 @@ bool Host::reload_with(const std::string& config) {
 }
 
 void Host::reload(ReloadDone done) {
+  if (finished_) return done(false, kEnding);
   const bool ok = reload_with(config_);
   done(ok, ok ? "generation " + std::to_string(generation_->id) : error);
 }
 
 void Host::commit(std::shared_ptr<sources::Change> change) {
+  if (finished_) return sources::answer(*change, sources::Answer::kEnding, kEnding);
   std::string why = change->failed() ? change->errors() : std::string();
   config::Resources resources = generation_ == nullptr ? config::Resources{} : *generation_->resources;
   change->apply(resources);

@@ -34,7 +34,8 @@ class Watched {
   Host* operator->() { return &host_; }
   Host& operator*() { return host_; }
 
-  void drive_it(const Scenario& scenario, std::uint64_t connection = 0) {
+  void drive_it(Scenario scenario, std::uint64_t connection = 0) {
+    scenario.headers.insert(scenario.headers.end(), run_.subject.headers.begin(), run_.subject.headers.end());
     run_.doing(scenario.name);
     if (drive(host_, scenario, connection) == Driven::kStuck) find(run_, "on_end", scenario.name + ": the exchange did not end, though its client went away");
     tell();
@@ -201,7 +202,7 @@ void leak_case(CaseRun& run) {
   Host host(options);
   if (!host.serving()) return find(run, "Order", "it could not be loaded: " + host.error);
   const std::uint64_t connection = host.connect(*parse_address("192.0.2.7:40008"));
-  const Scenario post{.name = "body", .method = "POST", .headers = {{"X-Api-Key", "none"}}, .body = "a=b"};
+  const Scenario post{.name = "body", .method = "POST", .headers = run.subject.headers, .body = "a=b"};
   const auto one = [&] { drive(host, post, host.connection(connection)->wire == nullptr ? 0 : connection); };
   run.doing("exchanges, until nothing changes any more");
   for (int i = 0; i < kWarm; ++i) one();
@@ -234,7 +235,7 @@ void memory_case(CaseRun& run) {
   }
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
-  const Scenario post{.name = "body", .method = "POST", .headers = {{"X-Api-Key", "none"}, {"User-Agent", "check"}}, .body = "a=b"};
+  const Scenario post{.name = "body", .method = "POST", .headers = run.subject.headers, .body = "a=b"};
   for (std::uint64_t number = 1; number <= kFailuresMax; ++number) {
     run.doing("allocation " + std::to_string(number) + " of an exchange's hooks fails");
     allocations::fail_at(number);

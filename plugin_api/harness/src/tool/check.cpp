@@ -65,9 +65,10 @@ void take(const std::string& line, CaseResult& result) {
 }
 
 pid_t start(const CheckOptions& options, std::string_view name, int report, int errors) {
-  std::vector<std::string> words = {"cleat", "plugin", "check", options.file, "--seed", std::to_string(options.seed), "--run-case", std::string(name)};
-  if (!options.config_file.empty()) words.insert(words.end(), {"--config", options.config_file});
-  for (const std::string& one : options.clusters) words.insert(words.end(), {"--cluster", one});
+  std::vector<std::string> words = {"cleat", "plugin", "check", options.given.file, "--seed", std::to_string(options.seed), "--run-case", std::string(name)};
+  if (!options.given.config_file.empty()) words.insert(words.end(), {"--config", options.given.config_file});
+  for (const std::string& one : options.given.clusters) words.insert(words.end(), {"--cluster", one});
+  for (const std::string& one : options.given.headers) words.insert(words.end(), {"--header", one});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -148,7 +149,7 @@ CaseResult run_in_a_process(const CheckOptions& options, const Case& one) {
 }
 
 void print_text(const CheckOptions& options, const std::vector<CaseResult>& results, std::size_t findings) {
-  std::printf("%s\n", options.file.c_str());
+  std::printf("%s\n", options.given.file.c_str());
   for (const CaseResult& one : results) {
     const std::string verdict = !one.findings.empty() ? std::to_string(one.findings.size()) + (one.findings.size() == 1 ? " finding" : " findings") : one.skipped.empty() ? "ok" : "nothing to look at";
     std::printf("  %-18s %-18s %5.1f s   %s\n", one.name.c_str(), verdict.c_str(), one.seconds, one.what.c_str());
@@ -167,7 +168,7 @@ void print_text(const CheckOptions& options, const std::vector<CaseResult>& resu
 }
 
 void print_json(const CheckOptions& options, const std::vector<CaseResult>& results, std::size_t findings) {
-  Json json = {{"file", options.file}, {"seed", options.seed}, {"findings", findings}, {"cases", Json::array()}};
+  Json json = {{"file", options.given.file}, {"seed", options.seed}, {"findings", findings}, {"cases", Json::array()}};
   for (const CaseResult& one : results) {
     Json made = {{"name", one.name}, {"what", one.what}, {"seconds", one.seconds}, {"findings", Json::array()}};
     if (!one.skipped.empty()) made["skipped"] = one.skipped;
@@ -180,7 +181,7 @@ void print_json(const CheckOptions& options, const std::vector<CaseResult>& resu
 }  // namespace
 
 int check(const CheckOptions& options) {
-  Result<Subject> subject = read_subject(options.file, options.config_file, options.clusters);
+  Result<Subject> subject = read_subject(options.given);
   if (!subject.ok()) {
     std::fprintf(stderr, "%s\n", subject.error().c_str());
     return 2;
@@ -207,7 +208,7 @@ int check(const CheckOptions& options) {
 int run_case(const CheckOptions& options, const std::string& name) {
   rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-  Result<Subject> subject = read_subject(options.file, options.config_file, options.clusters);
+  Result<Subject> subject = read_subject(options.given);
   if (!subject.ok()) return 2;
   for (const Case& one : cases()) {
     if (one.name != name) continue;

@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "plugin_api/harness/src/tool/subject.hpp"
+
 namespace cleat::kit {
 
 struct CheckOptions {
-  std::string file, config_file;
-  std::vector<std::string> clusters;
+  Given given;
   bool json = false;
   std::uint64_t seed = 1;
   std::uint64_t timeout_s = 60;         // of a case

@@ -41,11 +41,18 @@ HostOptions Subject::options() const {
   return made;
 }
 
-Result<Subject> read_subject(const std::string& file, const std::string& config_file, const std::vector<std::string>& clusters) {
+Result<Subject> read_subject(const Given& given) {
+  const std::string &file = given.file, &config_file = given.config_file;
   Subject subject;
   std::error_code failure;
   subject.file = fs::absolute(file, failure).lexically_normal().string();
-  subject.clusters = clusters;
+  subject.clusters = given.clusters;
+  for (const std::string& one : given.headers) {
+    const std::size_t colon = one.find(':');
+    if (colon == std::string::npos || colon == 0) return Error{"a header is given as \"name: value\", not as \"" + one + "\""};
+    const std::size_t value = one.find_first_not_of(' ', colon + 1);
+    subject.headers.emplace_back(one.substr(0, colon), value == std::string::npos ? "" : one.substr(value));
+  }
   Result<hooks::PluginFile> read = hooks::read_plugin_file(file);
   if (!read.ok()) return Error{file + ": " + read.error()};
   if (Result<hooks::Note> note = hooks::read_note(read->bytes); note.ok()) subject.note = *note;

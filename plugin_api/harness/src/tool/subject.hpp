@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernel/base/result.hpp"
@@ -17,12 +18,18 @@ struct Subject {
   std::string config, route_config; // YAML
   std::string folder;               // of the configuration
   std::vector<std::string> clusters;
+  std::vector<std::pair<std::string, std::string>> headers;  // that every request has beside its own
   bool handler = false;             // it is one: known once it was loaded
   HostOptions options() const;
 };
 
-// config_file: a plugin's `config:`, or a whole configuration with one instance whose `use` is this file's name; empty: none.
-Result<Subject> read_subject(const std::string& file, const std::string& config_file, const std::vector<std::string>& clusters);
+// What the command line says of it. config_file: a plugin's `config:`, or a whole configuration with one instance whose `use` is this file's
+// name; empty: none. headers: "name: value".
+struct Given {
+  std::string file, config_file;
+  std::vector<std::string> clusters, headers;
+};
+Result<Subject> read_subject(const Given& given);
 
 bool is_handler(const Subject& subject);  // [control] loads it
 

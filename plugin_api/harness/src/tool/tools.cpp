@@ -12,9 +12,10 @@ void add_plugin_tools(CLI::App& plugin, int& code) {
   const auto check = std::make_shared<kit::CheckOptions>();
   const auto format = std::make_shared<std::string>("text"), one_case = std::make_shared<std::string>();
   CLI::App* const word = plugin.add_subcommand("check", "Host a plugin without sockets, in a process for each case, and find what it does against the ABI.");
-  word->add_option("file", check->file, "The plugin: a .so file")->required();
-  word->add_option("--config", check->config_file, "Its `config:`; or a whole configuration that uses it");
-  word->add_option("--cluster", check->clusters, "A cluster that it calls or chooses; may be repeated");
+  word->add_option("file", check->given.file, "The plugin: a .so file")->required();
+  word->add_option("--config", check->given.config_file, "Its `config:`; or a whole configuration that uses it");
+  word->add_option("--cluster", check->given.clusters, "A cluster that it calls or chooses; may be repeated");
+  word->add_option("--header", check->given.headers, "A field of every request, \"name: value\"; may be repeated");
   word->add_option("--case", check->only, "This case alone; may be repeated");
   word->add_option("--seed", check->seed, "Of the random cases (1)");
   word->add_option("--timeout", check->timeout_s, "Seconds that a case may take (60)")->check(CLI::Range(1, 3'600));
