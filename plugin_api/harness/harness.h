@@ -45,7 +45,8 @@ typedef struct cleat_harness_options {
   const char *config;        /* its `config:`, YAML or JSON; NULL: none */
   const char *route_config;  /* the route's `plugins:` entry of it; NULL: none */
   const char *clusters;      /* names separated by spaces, that the plugin may call or choose; "origin" is there always */
-  const char *document;      /* a whole configuration in place of all from `name` on; its plugins are found by `use`, "plugin" is `plugin` */
+  const char *document;      /* a whole configuration in place of all of the above but the flags; its plugins are found as `cleat run` finds them */
+  const char *folder;        /* what relative paths in the configuration are relative to; NULL: the current one */
 } cleat_harness_options;
 
 /* Loads the plugin, creates the instance, starts the worker. Never NULL; where it failed `cleat_harness_error` is not empty, and
@@ -63,8 +64,9 @@ void cleat_harness_delete(cleat_harness *h); /* finishes what is not finished */
 
 /* --- the client's side --- */
 
-/* A connection from `peer` ("192.0.2.1:4711"; NULL: 127.0.0.1 and a port); on_connection is asked. 0: it could not be made. */
+/* A connection to the first listener from `peer` ("192.0.2.1:4711"; NULL: 127.0.0.1 and a port); on_connection is asked. 0: it could not be made. */
 uint64_t cleat_harness_connect(cleat_harness *h, const char *peer);
+uint64_t cleat_harness_connect_to(cleat_harness *h, const char *listener, const char *peer); /* of a `document` with several listeners: that one */
 cleat_status cleat_harness_disconnect(cleat_harness *h, uint64_t connection);
 
 #define CLEAT_HARNESS_OPENING UINT32_C(0)   /* of a connection: a hook has suspended it */

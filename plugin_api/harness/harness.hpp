@@ -64,7 +64,7 @@ struct Options {
   std::string name = "plugin";
   std::string config = {}, route_config = {};  // YAML; empty: none
   std::string clusters = {};            // separated by spaces, besides "origin"
-  std::string document = {};
+  std::string document = {}, folder = {};
   std::uint32_t flags = 0;              // CLEAT_HARNESS_HANDLER ...
 };
 
@@ -208,6 +208,7 @@ class Host {
     o.route_config = or_null(from.route_config);
     o.clusters = or_null(from.clusters);
     o.document = or_null(from.document);
+    o.folder = or_null(from.folder);
     h_ = cleat_harness_new(&o);
     if (*cleat_harness_error(h_) == '\0') return;
     const std::string why = cleat_harness_error(h_);
@@ -219,6 +220,7 @@ class Host {
   ~Host() { cleat_harness_delete(h_); }
 
   std::uint64_t connect(const std::string& peer) { return cleat_harness_connect(h_, peer.c_str()); }
+  std::uint64_t connect_to(const std::string& listener, const std::string& peer = "127.0.0.1:40000") { return cleat_harness_connect_to(h_, listener.c_str(), peer.c_str()); }
   Exchange begin(const Request& from, std::uint64_t connection = 0) {
     const auto shown = detail::shown(from.headers);
     cleat_harness_request r{};

@@ -51,8 +51,13 @@ class FileSource : public cleat::Plugin {
     if (!folder_.path().empty() && !folder_.look(first, error)) config["path"].error(error.substr(0, error.find('\n')));
     wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     inotify_ = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);  // without it the interval alone is left
-    if (wake_ < 0) throw std::runtime_error("no descriptor is left");
-    thread_ = cleat::start_thread("file_source", [this] { run(); });
+    try {
+      if (wake_ < 0) throw std::runtime_error("no descriptor is left");
+      thread_ = cleat::start_thread("file_source", [this] { run(); });
+    } catch (...) {
+      close_descriptors();
+      throw;
+    }
   }
 
   ~FileSource() {
@@ -62,8 +67,7 @@ class FileSource : public cleat::Plugin {
     }
     wake();
     thread_.join();
-    ::close(wake_);
-    if (inotify_ >= 0) ::close(inotify_);
+    close_descriptors();
     resources_.add(-counted_);
   }
 
@@ -78,6 +82,11 @@ class FileSource : public cleat::Plugin {
     bool accepted;
     std::string text;
   };
+
+  void close_descriptors() const {
+    if (wake_ >= 0) ::close(wake_);
+    if (inotify_ >= 0) ::close(inotify_);
+  }
 
   void wake() const {
     const std::uint64_t one = 1;

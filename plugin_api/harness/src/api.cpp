@@ -160,6 +160,7 @@ cleat_harness* cleat_harness_new(const cleat_harness_options* given) {
     wanted.route_config = text(options.route_config);
     wanted.clusters = words_of(text(options.clusters));
     wanted.document = text(options.document);
+    wanted.folder = text(options.folder);
     wanted.handler = (options.flags & CLEAT_HARNESS_HANDLER) != 0;
     wanted.fail_open = (options.flags & CLEAT_HARNESS_FAIL_OPEN) != 0;
     wanted.checked = (options.flags & CLEAT_HARNESS_UNCHECKED) == 0;
@@ -194,14 +195,18 @@ void cleat_harness_delete(cleat_harness* h) {
 
 // --- the client's side ---
 
-uint64_t cleat_harness_connect(cleat_harness* h, const char* peer) {
+uint64_t cleat_harness_connect(cleat_harness* h, const char* peer) { return cleat_harness_connect_to(h, nullptr, peer); }
+
+uint64_t cleat_harness_connect_to(cleat_harness* h, const char* listener, const char* peer) {
   return numbered(h, [&](Host& host) -> std::uint64_t {
     Result<Address> address = parse_address(peer == nullptr ? "127.0.0.1:40000" : peer);
     if (!address.ok()) {
       failed(h, CLEAT_INVALID, address.error());
       return 0;
     }
-    return host.connect(*address);
+    const std::uint64_t id = host.connect(*address, listener == nullptr ? "" : listener);
+    if (id == 0) failed(h, CLEAT_NOT_FOUND, "no such listener");
+    return id;
   });
 }
 

@@ -10,6 +10,7 @@
 #include "plugin_api/harness/src/between.hpp"
 #include "plugin_api/harness/src/checks.hpp"
 #include "plugin_api/harness/src/guard.hpp"
+#include "plugin_api/harness/src/plugin_members.hpp"
 
 namespace cleat::kit {
 namespace {
@@ -127,50 +128,17 @@ struct Entered<Member> {
   static void note_end(Checks&, void*) {}
 };
 
-template <auto Member, class Table>
-void put(Table& table) {
-  if (table.*Member != nullptr) table.*Member = &Entered<Member>::call;
-}
-
 }  // namespace
 
 void check_tables(hooks::Instance& instance) {
   if (allocations::wanted()) allocations::watch();  // of the plugin's file, and what came with it
   auto kept = std::make_unique<Originals>();
   kept->table = instance.table;
-  cleat_plugin& table = instance.table;
-  put<&cleat_plugin::create>(table);
-  put<&cleat_plugin::validate>(table);
-  put<&cleat_plugin::destroy>(table);
-  put<&cleat_plugin::route_create>(table);
-  put<&cleat_plugin::route_destroy>(table);
-  put<&cleat_plugin::worker_start>(table);
-  put<&cleat_plugin::worker_stop>(table);
-  put<&cleat_plugin::on_connection>(table);
-  put<&cleat_plugin::on_tls>(table);
-  put<&cleat_plugin::on_connection_end>(table);
-  put<&cleat_plugin::on_request>(table);
-  put<&cleat_plugin::on_route>(table);
-  put<&cleat_plugin::on_request_body>(table);
-  put<&cleat_plugin::on_request_trailers>(table);
-  put<&cleat_plugin::on_attempt>(table);
-  put<&cleat_plugin::on_attempt_end>(table);
-  put<&cleat_plugin::on_response>(table);
-  put<&cleat_plugin::on_response_body>(table);
-  put<&cleat_plugin::on_response_trailers>(table);
-  put<&cleat_plugin::on_reply>(table);
-  put<&cleat_plugin::on_end>(table);
-  put<&cleat_plugin::on_event>(table);
-  put<&cleat_plugin::on_drain>(table);
-  put<&cleat_plugin::on_shutdown>(table);
+  wrap_plugin<Entered>(instance.table);
   if (instance.handler != nullptr) {
     kept->handler = kept->checked_handler = *instance.handler;
-    cleat_plugin_handler& handler = kept->checked_handler;
-    put<&cleat_plugin_handler::on_handle>(handler);
-    put<&cleat_plugin_handler::on_handle_body>(handler);
-    put<&cleat_plugin_handler::on_writable>(handler);
-    put<&cleat_plugin_handler::on_handle_end>(handler);
-    instance.handler = &handler;
+    wrap_handler<Entered>(kept->checked_handler);
+    instance.handler = &kept->checked_handler;
   }
   All& known = all();
   const std::lock_guard lock(known.mutex);

@@ -15,6 +15,7 @@
 #include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
 #include "kernel/reload.hpp"
+#include "plugin_api/harness/src/measures.hpp"
 
 namespace cleat::kit {
 namespace {
@@ -97,6 +98,7 @@ Host::Host(HostOptions wanted) : checks(wanted.quiet), options(std::move(wanted)
     totals_before["f" + std::string(hooks::hook_name(row.hook))] += row.total.failures;
   }
   if (options.checked) checks.begin();
+  if (!options.checked && options.measured) hooks::use_tables(&measure_tables);
   adopt(build(options.config, {}, error));
   if (generation_ == nullptr) return;
   config_ = options.config;
@@ -300,13 +302,14 @@ Host::Asked Host::ask(hooks::Hook hook, void (*cleat_plugin::*entry)(void* insta
 
 // --- connections ---
 
-std::uint64_t Host::connect(const Address& peer) {
+std::uint64_t Host::connect(const Address& peer, std::string_view listener) {
   std::uint64_t id = 0;
   on_worker([&] {
     if (worker->acceptors.empty()) return;
     Acceptor* to = nullptr;
     for (const auto& acceptor : worker->acceptors) {
-      if (acceptor->listening()) to = acceptor.get();
+      const bool named = listener.empty() || acceptor->listener().config->name == listener;
+      if (acceptor->listening() && named && to == nullptr) to = acceptor.get();
     }
     if (to == nullptr) return;
     auto record = std::make_unique<ConnectionRecord>();
@@ -380,6 +383,7 @@ void Host::finish() {
   close_control();
   set_workers({});
   checks.end();
+  hooks::use_tables(nullptr);
   wires.reset();
   worker.reset();
   listening_.reset();

@@ -33,6 +33,7 @@ struct HostOptions {
   std::string document;                // in place of what would be made of the above
   bool handler = false, fail_open = false, checked = true, quiet = false;
   std::string folder;                  // that relative paths in the configuration are relative to; empty: the current one
+  bool measured = false;               // where it is not checked: times and allocations of its hooks are taken (measures.hpp)
   bool bare = false;                   // the plugin is loaded and in no chain
 };
 
@@ -67,7 +68,7 @@ class Host final : public ServerControl {
   enum class Asked : std::uint8_t { kDone, kOwed, kNobody };
   Asked ask(hooks::Hook hook, void (*cleat_plugin::*entry)(void* instance, std::uint64_t completion));
 
-  std::uint64_t connect(const Address& peer);  // 0: refused
+  std::uint64_t connect(const Address& peer, std::string_view listener = {});  // 0: there is no such listener; empty: the first
   ConnectionRecord* connection(std::uint64_t id);
   Connection* find(const ConnectionRecord& record);
   const LogLine* line(std::size_t index) const;

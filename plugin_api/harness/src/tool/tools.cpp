@@ -4,18 +4,24 @@
 #include <memory>
 
 #include "kernel/cli/cli.hpp"
+#include "plugin_api/harness/src/tool/bench.hpp"
 #include "plugin_api/harness/src/tool/check.hpp"
 
 namespace cleat::cli {
+namespace {
 
-void add_plugin_tools(CLI::App& plugin, int& code) {
+void add_given(CLI::App& word, kit::Given& given) {
+  word.add_option("file", given.file, "The plugin: a .so file")->required();
+  word.add_option("--config", given.config_file, "Its `config:`; or a whole configuration that uses it");
+  word.add_option("--cluster", given.clusters, "A cluster that it calls or chooses; may be repeated");
+  word.add_option("--header", given.headers, "A field of every request, \"name: value\"; may be repeated");
+}
+
+void add_check(CLI::App& plugin, int& code) {
   const auto check = std::make_shared<kit::CheckOptions>();
   const auto format = std::make_shared<std::string>("text"), one_case = std::make_shared<std::string>();
   CLI::App* const word = plugin.add_subcommand("check", "Host a plugin without sockets, in a process for each case, and find what it does against the ABI.");
-  word->add_option("file", check->given.file, "The plugin: a .so file")->required();
-  word->add_option("--config", check->given.config_file, "Its `config:`; or a whole configuration that uses it");
-  word->add_option("--cluster", check->given.clusters, "A cluster that it calls or chooses; may be repeated");
-  word->add_option("--header", check->given.headers, "A field of every request, \"name: value\"; may be repeated");
+  add_given(*word, check->given);
   word->add_option("--case", check->only, "This case alone; may be repeated");
   word->add_option("--seed", check->seed, "Of the random cases (1)");
   word->add_option("--timeout", check->timeout_s, "Seconds that a case may take (60)")->check(CLI::Range(1, 3'600));
@@ -26,6 +32,26 @@ void add_plugin_tools(CLI::App& plugin, int& code) {
     check->json = *format == "json";
     code = one_case->empty() ? kit::check(*check) : kit::run_case(*check, *one_case);
   });
+}
+
+void add_bench(CLI::App& plugin, int& code) {
+  const auto bench = std::make_shared<kit::BenchOptions>();
+  CLI::App* const word = plugin.add_subcommand("bench", "Measure what a plugin's hooks cost, and exchanges with and without it.");
+  add_given(*word, bench->given);
+  word->add_option("--requests", bench->requests_file, "Requests to make, one after the other, with a line of three dashes between them");
+  word->add_option("--format", bench->format, "console, json or csv, as of Google Benchmark")->check(CLI::IsMember({"console", "json", "csv"}));
+  word->add_option("--compare", bench->compare_file, "An earlier report in JSON to set this one beside");
+  word->add_option("--repetitions", bench->repetitions, "How often each is measured (5)")->check(CLI::Range(1, 1'000));
+  word->add_option("--min-time", bench->min_time_s, "Seconds of a repetition (0.2)")->check(CLI::Range(0.001, 60.0));
+  word->footer("Exit codes: 0 done, 1 a file could not be read, 2 the plugin could not be hosted, or bad usage.");
+  word->callback([&code, bench] { code = kit::bench(*bench); });
+}
+
+}  // namespace
+
+void add_plugin_tools(CLI::App& plugin, int& code) {
+  add_check(plugin, code);
+  add_bench(plugin, code);
 }
 
 }  // namespace cleat::cli

@@ -1,0 +1,125 @@
+"""`cleat plugin check`: clean of the plugins of this tree, and finding out those that misbehave on purpose."""
+# ctest: timeout 900
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+BUILD = pathlib.Path(os.environ["CLEAT_BUILD"])
+SOURCE = pathlib.Path(os.environ["CLEAT_SOURCE"])
+SANITIZED = os.environ.get("CLEAT_SANITIZE", "") != ""
+PLUGINS = sorted(path.parent.name for path in (SOURCE / "plugins").glob("*/example.yaml"))
+HOSTILE = BUILD / "hostile_plugins"
+
+
+def check(plugin, *arguments, timeout=300):
+    """(exit code, report)"""
+    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", str(plugin), "--format", "json", *arguments],
+                          capture_output=True, text=True, timeout=timeout)
+    assert done.returncode in (0, 1), (done.stdout, done.stderr)
+    return done.returncode, json.loads(done.stdout)
+
+
+def findings(report):
+    return [(case["name"], finding) for case in report["cases"] for finding in case["findings"]]
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_the_plugins_of_this_tree_are_clean(plugin, tmp_path):
+    config = SOURCE / "plugins" / plugin / "example.yaml"
+    if plugin == "file_source":  # a folder of its own: the example's is everybody's
+        (tmp_path / "folder").mkdir()
+        config = tmp_path / "config.yaml"
+        config.write_text(f"path: {tmp_path}/folder\n")
+    code, report = check(BUILD / "plugins" / f"{plugin}.so", "--config", str(config))
+    assert findings(report) == []
+    assert code == 0 and len(report["cases"]) == 12
+
+
+# The misdeed, in the one case that shows it: (plugin, fields of requests, section, part of the text).
+MISDEEDS = [
+    ("junk_verdict", ["x-hook: on_request", "x-verdict: 77"], "FAIL", "77"),
+    ("junk_verdict", ["x-hook: on_response", "x-verdict: 1"], "FAIL", "REPLIED without a reply"),
+    ("junk_verdict", ["x-hook: on_request", "x-verdict: 2"], "FAIL", "SUSPEND without a ticket"),
+    ("replies_twice", ["x-mode: unsaid"], "FAIL", "CONTINUE"),
+    ("resumes_twice", ["x-mode: hook"], "SUSPEND", "resumed again"),
+    ("resumes_twice", ["x-mode: thread"], "SUSPEND", "resumed again"),
+    ("never_resumes", ["x-hook: on_request"], "SUSPEND", "not resumed"),
+    ("throws", ["x-hook: on_request", "x-what: exception"], "rule 3", "exception"),
+    ("throws", ["x-hook: on_end", "x-what: int"], "rule 3", "exception"),
+    ("wrong_phase", [], "rule 8", "wrong time"),
+    ("wrong_thread", [], "rule 8", "wrong thread"),
+    ("body_unsubscribed", [], "rule 8", "wrong time"),
+    ("crashes", ["x-crash: abort"], "crash", "SIGABRT"),
+]
+
+
+@pytest.mark.parametrize("plugin, fields, section, words", MISDEEDS, ids=lambda value: value if isinstance(value, str) else ",".join(value))
+def test_what_a_plugin_does_against_the_abi_is_found(plugin, fields, section, words):
+    headers = [word for field in fields for word in ("--header", field)]
+    code, report = check(HOSTILE / f"{plugin}.so", "--case", "odd exchanges", *headers)
+    found = [finding for _, finding in findings(report) if finding["section"] == section and words in finding["text"]]
+    assert found, findings(report)
+    assert code == 1
+
+
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the crash itself, and ends the process in its own way")
+def test_a_crash_is_named_by_its_signal_and_by_what_was_being_done():
+    _, report = check(HOSTILE / "crashes.so", "--case", "odd exchanges", "--header", "x-crash: null")
+    assert ["the process was ended by SIGSEGV, while: plain"] == [finding["text"] for _, finding in findings(report)]
+
+
+def test_a_hook_that_does_not_return_is_a_finding():
+    code, report = check(HOSTILE / "blocks.so", "--case", "odd exchanges", "--header", "x-block: on_request", "--timeout", "5")
+    (case, finding), = findings(report)
+    assert code == 1 and finding["section"] == "hang" and finding["text"].endswith("while: plain")
+
+
+def test_shutting_down_that_is_never_completed_is_a_finding():
+    _, report = check(HOSTILE / "never_completes.so", "--case", "load")
+    assert [finding["function"] for _, finding in findings(report)] == ["complete"]
+
+
+@pytest.mark.parametrize("plugin, words", [
+    ("abi_from_future", "built against ABI 1.7"), ("needs_unknown_extension", "requires cleat.teleport/1"), ("note_missing", "it has no Cleat note"),
+    ("note_unknown_key", "privileges"), ("entry_missing", "does not export cleat_plugin_v1"), ("entry_null", "not on a Monday"),
+    ("table_abi_differs", "its note 0.9"), ("table_huge", "size"), ("table_nonzero_tail", "entries"), ("table_too_small", "too small"),
+    ("table_without_create", "no create"), ("handler_too_small", "cleat.handler/1"), ("create_fails", "without saying why"),
+])
+def test_what_would_not_be_loaded_is_said_with_the_reason_and_nothing_else_is_tried(plugin, words):
+    code, report = check(HOSTILE / f"{plugin}.so")
+    assert code == 1 and [case["name"] for case in report["cases"]] == ["file", "load"]
+    assert any(words in finding["text"] for _, finding in findings(report)), findings(report)
+
+
+def test_an_honest_plugin_with_a_hook_in_every_place_is_clean():
+    code, report = check(HOSTILE / "twenty_noop.so")
+    assert (code, findings(report)) == (0, [])
+
+
+def test_an_extension_that_is_used_and_not_named_in_the_note_is_found():
+    _, report = check(HOSTILE / "stats.so", "--case", "load")
+    assert [(finding["section"], finding["function"]) for _, finding in findings(report)] == [("rule 4", "find")]
+
+
+def test_the_text_report_says_the_same():
+    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", HOSTILE / "junk_verdict.so", "--case", "odd exchanges", "--header", "x-hook: on_request", "--header", "x-verdict: 9"],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert "    - FAIL, on_request: answered 9, which is no verdict\n" in done.stdout
+    assert done.stdout.endswith("1 case, 1 finding\n")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["nothing.so"], "nothing.so"),
+    ([str(HOSTILE / "twenty_noop.so"), "--case", "everything"], "there is no case"),
+    ([str(HOSTILE / "twenty_noop.so"), "--header", "colonless"], "name: value"),
+    ([str(HOSTILE / "twenty_noop.so"), "--config", "nowhere.yaml"], "nowhere.yaml"),
+    ([str(HOSTILE / "twenty_noop.so"), "--format", "xml"], "--format"),
+])
+def test_what_cannot_be_run_is_said(arguments, words, tmp_path):
+    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", *arguments], capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert done.returncode == 2 and words in done.stderr
