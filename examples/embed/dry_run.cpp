@@ -1,6 +1,6 @@
-// dry_run CONFIG [LISTENER] < requests: what this configuration, with its routes and its plugins, would do with each of these requests: to which cluster
-// it would send it and as what, or what it would answer. The kernel itself decides, in this process: no socket is opened, no port is taken, nothing is
-// sent to anyone. Requests are lines "METHOD TARGET [name=value ...]", fields after the target.
+// dry_run CONFIG [LISTENER] < requests: what this configuration, with its routes and its plugins, would do with each of these requests: to
+// which cluster it would send it and as what, or what it would answer. The kernel itself decides, in this process: no socket is opened, no
+// port is taken, nothing is sent to anyone. Requests are lines "METHOD TARGET [name=value ...]", fields after the target.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>

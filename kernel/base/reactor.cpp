@@ -40,7 +40,9 @@ std::uint64_t unix_us() {
 }
 
 void hold_clock(std::uint64_t monotonic) {
-  if (held_us.load(std::memory_order_relaxed) == 0) unix_ahead_us.store(clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC), std::memory_order_relaxed);
+  if (held_us.load(std::memory_order_relaxed) == 0) {
+    unix_ahead_us.store(clock_us(CLOCK_REALTIME) - clock_us(CLOCK_MONOTONIC), std::memory_order_relaxed);
+  }
   held_us.store(monotonic, std::memory_order_relaxed);
 }
 

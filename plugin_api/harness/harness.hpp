@@ -1,5 +1,6 @@
-// harness.hpp: the harness in C++: the same as harness.h, with owners, ranges and exceptions. A Host that could not be begun throws, with the words of
-// the loader or the plugin; what a test does wrong (an answer to nobody) throws too. Exchange and Outgoing are names, good while their Host is.
+// harness.hpp: the harness in C++: the same as harness.h, with owners, ranges and exceptions. A Host that could not be begun throws, with the
+// words of the loader or the plugin; what a test does wrong (an answer to nobody) throws too. Exchange and Outgoing are names, good while
+// their Host is.
 //
 //   cleat::harness::Host host({.plugin = "build/plugins/teapot.so", .config = "{path: /coffee}"});
 //   auto x = host.begin({.target = "/coffee"});
@@ -162,7 +163,8 @@ class Outgoing : public Part {
     cleat_harness_outgoing_request r{};
     r.size = sizeof r;
     check(cleat_harness_outgoing_get(h_, id_, &r));
-    return {.is_call = (r.flags & CLEAT_HARNESS_CALL) != 0, .whole = (r.flags & CLEAT_HARNESS_END) != 0, .released = (r.flags & CLEAT_HARNESS_RELEASED) != 0,
+    const auto is = [&](std::uint32_t flag) { return (r.flags & flag) != 0; };
+    return {.is_call = is(CLEAT_HARNESS_CALL), .whole = is(CLEAT_HARNESS_END), .released = is(CLEAT_HARNESS_RELEASED),
             .exchange = r.exchange, .attempt = r.attempt, .cluster = std::string(view(r.cluster)), .method = std::string(view(r.method)),
             .target = std::string(view(r.target)), .authority = std::string(view(r.authority)), .headers = detail::taken(r.headers, r.header_count),
             .trailers = detail::taken(r.trailers, r.trailer_count), .body = std::string(view(r.body))};
@@ -220,7 +222,9 @@ class Host {
   ~Host() { cleat_harness_delete(h_); }
 
   std::uint64_t connect(const std::string& peer) { return cleat_harness_connect(h_, peer.c_str()); }
-  std::uint64_t connect_to(const std::string& listener, const std::string& peer = "127.0.0.1:40000") { return cleat_harness_connect_to(h_, listener.c_str(), peer.c_str()); }
+  std::uint64_t connect_to(const std::string& listener, const std::string& peer = "127.0.0.1:40000") {
+    return cleat_harness_connect_to(h_, listener.c_str(), peer.c_str());
+  }
   Exchange begin(const Request& from, std::uint64_t connection = 0) {
     const auto shown = detail::shown(from.headers);
     cleat_harness_request r{};

@@ -47,7 +47,8 @@ def test_allocations_are_those_of_one_call_and_one_exchange():
 
 
 def test_a_handler_is_measured_as_one():
-    names = {one["run_name"] for one in report(BUILD / "plugins" / "origin.so", "--config", SOURCE / "plugins" / "origin" / "example.yaml")["benchmarks"]}
+    made = report(BUILD / "plugins" / "origin.so", "--config", SOURCE / "plugins" / "origin" / "example.yaml")
+    names = {one["run_name"] for one in made["benchmarks"]}
     assert "hook/on_handle" in names
 
 

@@ -106,7 +106,8 @@ def test_an_extension_that_is_used_and_not_named_in_the_note_is_found():
 
 
 def test_the_text_report_says_the_same():
-    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", HOSTILE / "junk_verdict.so", "--case", "odd exchanges", "--header", "x-hook: on_request", "--header", "x-verdict: 9"],
+    headers = ["--header", "x-hook: on_request", "--header", "x-verdict: 9"]
+    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", HOSTILE / "junk_verdict.so", "--case", "odd exchanges", *headers],
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert "    - FAIL, on_request: answered 9, which is no verdict\n" in done.stdout

@@ -1,5 +1,6 @@
-// Allocations of a plugin: counted, and made to fail. The slots through which loaded files call malloc and its like are changed, so that nothing has to
-// be preloaded; only for the process that asks for it, and for good. Not in builds with sanitizers, which have an allocator of their own.
+// Allocations of a plugin: counted, and made to fail. The slots through which loaded files call malloc and its like are changed, so that
+// nothing has to be preloaded; only for the process that asks for it, and for good. Not in builds with sanitizers, which have an allocator
+// of their own.
 #pragma once
 
 #include <cstdint>

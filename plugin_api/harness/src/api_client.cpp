@@ -152,7 +152,8 @@ uint64_t cleat_harness_begin(cleat_harness* h, uint64_t connection, const cleat_
       failed(h, status, why);
       return std::uint64_t{0};
     };
-    if (!read(given, request) || !sane(request.headers, request.header_count)) return no(CLEAT_INVALID, "cleat_harness_request: `size`, or the headers");
+    if (!read(given, request)) return no(CLEAT_INVALID, "cleat_harness_request: `size`");
+    if (!sane(request.headers, request.header_count)) return no(CLEAT_INVALID, "cleat_harness_request: the headers");
     const bool follows = (request.flags & CLEAT_HARNESS_BODY) != 0;
     if (follows && request.body.size != 0) return no(CLEAT_INVALID, "with CLEAT_HARNESS_BODY the body comes in pieces");
     const std::string head = request_head(request, follows);

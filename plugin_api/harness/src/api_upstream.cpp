@@ -16,7 +16,8 @@ cleat_status status_of(cleat_harness* h, OriginWire::Taken taken) {
   switch (taken) {
     case OriginWire::Taken::kYes: return CLEAT_OK;
     case OriginWire::Taken::kFull: return failed(h, CLEAT_LIMIT, "the other side takes no more at present");
-    case OriginWire::Taken::kPhase: return failed(h, CLEAT_WRONG_PHASE, "it is answered already, or whoever made the request has let go of it, or no head was sent yet");
+    case OriginWire::Taken::kPhase:
+      return failed(h, CLEAT_WRONG_PHASE, "it is answered already, or whoever made the request has let go of it, or no head was sent yet");
     default: return failed(h, CLEAT_INVALID, "no valid head, or not as long a body as it announced");
   }
 }
@@ -77,7 +78,8 @@ cleat_status cleat_harness_outgoing_get(cleat_harness* h, uint64_t outgoing, cle
 cleat_status cleat_harness_answer_send(cleat_harness* h, uint64_t outgoing, const cleat_harness_answer* given) {
   cleat_harness_answer answer;
   if (h == nullptr) return CLEAT_INVALID;
-  if (!read(given, answer) || !sane(answer.headers, answer.header_count)) return failed(h, CLEAT_INVALID, "cleat_harness_answer: `size`, or the headers");
+  if (!read(given, answer)) return failed(h, CLEAT_INVALID, "cleat_harness_answer: `size`");
+  if (!sane(answer.headers, answer.header_count)) return failed(h, CLEAT_INVALID, "cleat_harness_answer: the headers");
   const bool follows = (answer.flags & CLEAT_HARNESS_BODY) != 0;
   if (follows && answer.body.size != 0) return failed(h, CLEAT_INVALID, "with CLEAT_HARNESS_BODY the body comes in pieces");
   if (answer.status < 100 || answer.status > 599 || answer.status == 101) return failed(h, CLEAT_INVALID, "a status from 100 to 599, and not 101");

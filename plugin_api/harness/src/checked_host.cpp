@@ -35,7 +35,8 @@ void judge(cleat_status status, const char* function, Kind kind, std::uint64_t s
   if (checks == nullptr || status == CLEAT_OK) return;
   if (status == CLEAT_WRONG_THREAD) return checks->add(8, running(), function, "called on the wrong thread: " + words());
   if (status == CLEAT_WRONG_PHASE && kind == Kind::kChange) return checks->add(8, running(), function, "called at the wrong time: " + words());
-  if (status == CLEAT_STALE && checks->has_ended(subject)) return checks->add(5, running(), function, "the handle of an exchange is used after its on_end");
+  if (status != CLEAT_STALE || !checks->has_ended(subject)) return;
+  checks->add(5, running(), function, "the handle of an exchange is used after its on_end");
 }
 
 // --- views, among the arguments: outputs are guarded, everything else is left alone ---
@@ -124,7 +125,8 @@ struct Checked<Member> {
       frame().replied = true;
     } else if constexpr (is<&cleat_host_body::view>()) {
       (guard_output(args, name, body_of(args...)), ...);
-    } else if constexpr (is<&cleat_host_body::append>() || is<&cleat_host_body::prepend>() || is<&cleat_host_body::replace>() || is<&cleat_host_body::drain>()) {
+    } else if constexpr (is<&cleat_host_body::append>() || is<&cleat_host_body::prepend>() || is<&cleat_host_body::replace>() ||
+                         is<&cleat_host_body::drain>()) {
       guard::kill(body_of(args...));
     } else {
       (guard_output(args, name, kNoObject), ...);
@@ -163,7 +165,8 @@ struct CallThunk {
 void told(void* instance, cleat_call call, std::uint64_t owner, const cleat_call_event* event, void* user) {
   auto* const thunk = static_cast<CallThunk*>(user);
   cleat_call_event shown = *event;
-  std::vector<cleat_header> headers(event->headers, event->headers + event->header_count), trailers(event->trailers, event->trailers + event->trailer_count);
+  std::vector<cleat_header> headers(event->headers, event->headers + event->header_count);
+  std::vector<cleat_header> trailers(event->trailers, event->trailers + event->trailer_count);
   for (auto* list : {&headers, &trailers}) {
     for (cleat_header& one : *list) guard_output(&one, "cleat_call_event", kNoObject);
   }

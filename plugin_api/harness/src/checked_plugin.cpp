@@ -56,21 +56,24 @@ T shown(T value) {
   return value;
 }
 
-const cleat_attempt_end* shown(const cleat_attempt_end* end) {
-  return reinterpret_cast<const cleat_attempt_end*>(guard::show({reinterpret_cast<const char*>(end), sizeof *end}, "cleat_attempt_end", running(), kNoObject));
+template <class T>
+const T* guarded(const T& value, const char* name) {
+  return reinterpret_cast<const T*>(guard::show({reinterpret_cast<const char*>(&value), sizeof value}, name, running(), kNoObject));
 }
+
+const cleat_attempt_end* shown(const cleat_attempt_end* end) { return guarded(*end, "cleat_attempt_end"); }
 
 const cleat_event* shown(const cleat_event* event) {
   cleat_event copy = *event;
   copy.name.data = guard::show(hooks::to_view(copy.name), "cleat_event", running(), kNoObject);
   copy.data.data = guard::show(hooks::to_view(copy.data), "cleat_event", running(), kNoObject);
-  return reinterpret_cast<const cleat_event*>(guard::show({reinterpret_cast<const char*>(&copy), sizeof copy}, "cleat_event", running(), kNoObject));
+  return guarded(copy, "cleat_event");
 }
 
 const cleat_create* shown(const cleat_create* info) {
   cleat_create copy = *info;
   copy.name.data = guard::show(hooks::to_view(copy.name), "cleat_create", running(), kNoObject);
-  return reinterpret_cast<const cleat_create*>(guard::show({reinterpret_cast<const char*>(&copy), sizeof copy}, "cleat_create", running(), kNoObject));
+  return guarded(copy, "cleat_create");
 }
 
 void judge(std::uint32_t verdict) {

@@ -128,7 +128,9 @@ void Checks::judge_extensions(const hooks::Instance& instance) {
     const std::lock_guard lock(mutex_);
     used = used_;
   }
-  const auto named = [](const std::vector<std::string>& list, const std::string& id) { return std::find(list.begin(), list.end(), id) != list.end(); };
+  const auto named = [](const std::vector<std::string>& list, const std::string& id) {
+    return std::find(list.begin(), list.end(), id) != list.end();
+  };
   for (const std::string& id : used) {
     if (named(note.requires_, id) || named(note.optional, id)) continue;
     add(4, "", "find", "it uses " + id + ", which its note names neither under requires nor under optional");
@@ -151,13 +153,17 @@ void Checks::turn_over() {
 void Checks::look_at_the_end(Host& host) {
   if (!began_) return;
   for (const auto& instance : host.generation()->instances) judge_extensions(*instance);
-  const bool calls_wait = std::any_of(host.wires->outgoing.begin(), host.wires->outgoing.end(), [](const auto& one) { return one.second->is_call && one.second->wire != nullptr; });
+  const bool calls_wait = std::any_of(host.wires->outgoing.begin(), host.wires->outgoing.end(), [](const auto& one) {
+    return one.second->is_call && one.second->wire != nullptr;
+  });
   if (calls_wait) return;  // the test has not answered: nobody could resume
   if (suspensions_timed_out() > timed_out_before_) add({0, "SUSPEND", "", "suspend", "a ticket was not resumed within timeouts.suspend"});
   for (const auto& [handle, id] : host.wires->by_handle) {
     const Exchange* const x = host.wires->exchanges[id]->exchange;
     for (const std::uint64_t suspended : x->suspended) {
-      if (suspended != 0) add({0, "SUSPEND", std::string(hooks::hook_name(hooks::hook_of_stage(x->stage))), "suspend", "an exchange is suspended still at the end, and its ticket was not resumed"});
+      if (suspended == 0) continue;
+      const std::string hook(hooks::hook_name(hooks::hook_of_stage(x->stage)));
+      add({0, "SUSPEND", hook, "suspend", "an exchange is suspended still at the end, and its ticket was not resumed"});
     }
   }
 }
@@ -171,9 +177,13 @@ void Checks::end() {
   hooks::use_tables(nullptr);
   the_checks.store(nullptr, std::memory_order_release);
   const auto until = std::chrono::steady_clock::now() + kThreadGrace;
-  while (members("/proc/self/task") > threads_before_ && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (members("/proc/self/task") > threads_before_ && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
   const std::size_t threads = members("/proc/self/task");
-  if (threads > threads_before_) add(7, "destroy", "", std::to_string(threads - threads_before_) + " thread(s) of the plugin's own still run after destroy");
+  if (threads > threads_before_) {
+    add(7, "destroy", "", std::to_string(threads - threads_before_) + " thread(s) of the plugin's own still run after destroy");
+  }
   const std::size_t descriptors = members("/proc/self/fd");
   if (descriptors > descriptors_before_) {
     add(6, "destroy", "", std::to_string(descriptors - descriptors_before_) + " descriptor(s) are still open after destroy");

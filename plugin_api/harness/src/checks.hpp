@@ -1,5 +1,6 @@
-// Checks: what makes this a checking host. It stands between the kernel and the plugin, on both sides: in the host's tables that the plugin gets, and in
-// the plugin's tables that the kernel calls. It changes nothing that either does; what the plugin does against ABI.md becomes a finding.
+// Checks: what makes this a checking host. It stands between the kernel and the plugin, on both sides: in the host's tables that the plugin
+// gets, and in the plugin's tables that the kernel calls. It changes nothing that either does; what the plugin does against ABI.md becomes a
+// finding.
 #pragma once
 
 #include <cstdint>

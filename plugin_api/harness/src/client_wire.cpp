@@ -41,7 +41,9 @@ ExchangeRecord* ClientWire::begin(const std::string& head, std::string body, boo
   if (!error && copy.data() == nullptr) error = {431, "head exceeds its memory"};
   if (!error) error = http::parse_request_head(copy, listener.limits, x.arena, x.request);
   const std::uint64_t bytes_max = listener.config->limits.body_bytes;
-  if (!error && bytes_max != 0 && x.request.body == http::Body::kLength && x.request.content_length > bytes_max) error = {413, "request body over limits.body_bytes"};
+  if (!error && bytes_max != 0 && x.request.body == http::Body::kLength && x.request.content_length > bytes_max) {
+    error = {413, "request body over limits.body_bytes"};
+  }
   ExchangeRecord* const made = record_;
   if (error) {
     keep_ = body_done_ = false;
@@ -98,7 +100,8 @@ void ClientWire::pull() {
     }
     end_waits_ = false;
     body_done_ = true;
-    const http::ParseError error = http::parse_trailers(trailers_.empty() ? "" : x.arena.copy(trailers_), connection_.listener().limits, x.arena, x.request_trailers);
+    const std::string_view section = trailers_.empty() ? "" : x.arena.copy(trailers_);
+    const http::ParseError error = http::parse_trailers(section, connection_.listener().limits, x.arena, x.request_trailers);
     if (error) {
       keep_ = false;
       x.request_broken(error);

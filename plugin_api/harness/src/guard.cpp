@@ -111,7 +111,9 @@ void on_fault(int number, siginfo_t* info, void* context) {
   ::sigaction(number, &before, nullptr);
 }
 
-void forbid(const Region& region, const View& view) { ::mprotect(region.base + view.first * page_bytes(), (view.pages + 1) * page_bytes(), PROT_NONE); }
+void forbid(const Region& region, const View& view) {
+  ::mprotect(region.base + view.first * page_bytes(), (view.pages + 1) * page_bytes(), PROT_NONE);
+}
 
 }  // namespace
 

@@ -56,7 +56,8 @@ std::string in_its_own_lines(const std::string& words, const std::string& folder
     unsigned long row = 0, column = 0;
     int used = 0;
     if (std::sscanf(line.c_str(), "config:%lu:%lu:%n", &row, &column, &used) == 2 && used > 0 && row > kConfigLine && column > kConfigColumn) {
-      line = std::string(kFile) + ":" + std::to_string(row - kConfigLine) + ":" + std::to_string(column - kConfigColumn) + ":" + line.substr(static_cast<std::size_t>(used));
+      line = std::string(kFile) + ":" + std::to_string(row - kConfigLine) + ":" + std::to_string(column - kConfigColumn) + ":" +
+             line.substr(static_cast<std::size_t>(used));
     }
     all += line + "\n";
     at = end + 1;
@@ -122,8 +123,9 @@ std::string Host::document(const std::string& config) const {
   const std::string file = options.plugin.empty() ? kLinked : options.plugin;
   text += "    name: " + options.name + "\n    use: " + quoted(file.find('/') == std::string::npos ? "./" + file : file) + "\n";
   text += std::string("    on_failure: ") + (options.fail_open ? "open" : "closed") + "\n";
-  text += "    quarantine: {failures: 0}\n";
-  text += "listeners:\n  - name: in\n    address: 127.0.0.1:80\n    chain: [" + (options.bare ? "" : options.name) + "]\n    routes:\n      - match: {prefix: /}\n";
+  text += "    quarantine: {failures: 0, stalls: " + std::to_string(renewals_) + "}\n";  // nobody counts stalls here
+  text += "listeners:\n  - name: in\n    address: 127.0.0.1:80\n    chain: [" + (options.bare ? "" : options.name) + "]\n";
+  text += "    routes:\n      - match: {prefix: /}\n";
   text += options.handler ? "        handler: " + options.name + "\n" : "        cluster: origin\n";
   if (!options.route_config.empty()) text += "        plugins:\n          " + options.name + ":\n" + indented(options.route_config, 12) + "\n";
   text += "clusters:\n  - {name: origin, endpoints: [127.0.0.1:1]}\n";
@@ -170,6 +172,11 @@ bool Host::reload_with(const std::string& config) {
   adopt(std::move(next));
   settle();
   return true;
+}
+
+bool Host::renew() {
+  renewals_ = (renewals_ + 1) % 2;
+  return reload_with(config_);
 }
 
 void Host::reload(ReloadDone done) {

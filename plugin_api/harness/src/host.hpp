@@ -57,6 +57,7 @@ class Host final : public ServerControl {
   bool serving() const { return thread_.joinable(); }
   std::string error;                   // of the latest function that failed; after the constructor: why there is no generation
   bool reload_with(const std::string& config);
+  bool renew();                        // the same configuration again, but for what makes every instance another one
   void finish();
 
   // On the worker's thread, and all that follows from it.
@@ -95,7 +96,7 @@ class Host final : public ServerControl {
   static void take_line(log::Level level, std::string_view source, std::string_view text);
 
   std::shared_ptr<Generation> generation_;
-  std::uint64_t generations_ = 0;
+  std::uint64_t generations_ = 0, renewals_ = 0;
   std::string config_;                 // in force
   std::thread thread_;
   std::uint64_t began_us_ = 0, clock_us_ = 0;

@@ -1,5 +1,5 @@
-// Times and allocations of a plugin's hooks, taken where the kernel calls them: what the host does for the plugin within a hook is in it, what the kernel
-// does around it is not. One plugin, one worker.
+// Times and allocations of a plugin's hooks, taken where the kernel calls them: what the host does for the plugin within a hook is in it, what
+// the kernel does around it is not. One plugin, one worker.
 #pragma once
 
 #include <array>

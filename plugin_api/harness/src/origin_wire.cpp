@@ -158,7 +158,8 @@ void OriginWire::pull() {
     } else if (end_waits_) {
       end_waits_ = false;
       done_ = true;
-      const http::ParseError error = http::parse_trailers(trailers_.empty() ? "" : x.arena.copy(trailers_), kResponseLimits, x.arena, x.response_trailers);
+      const std::string_view section = trailers_.empty() ? "" : x.arena.copy(trailers_);
+      const http::ParseError error = http::parse_trailers(section, kResponseLimits, x.arena, x.response_trailers);
       if (error) {
         x.response_broken();
       } else {

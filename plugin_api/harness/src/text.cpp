@@ -13,7 +13,9 @@ bool has(const cleat_header* headers, std::uint64_t count, std::string_view name
   return false;
 }
 
-bool framed(const cleat_header* headers, std::uint64_t count) { return has(headers, count, "content-length") || has(headers, count, "transfer-encoding"); }
+bool framed(const cleat_header* headers, std::uint64_t count) {
+  return has(headers, count, "content-length") || has(headers, count, "transfer-encoding");
+}
 
 }  // namespace
 

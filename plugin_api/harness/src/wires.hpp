@@ -1,5 +1,6 @@
-// The two wires of a harness, in memory: what a client says and is told (ClientWire, in the place of Http1Server), and what goes to a cluster and comes
-// back (OriginWire, in the place of Http1Client). Heads pass the kernel's own strict parsers; bodies are handed over as they are. The worker's thread.
+// The two wires of a harness, in memory: what a client says and is told (ClientWire, in the place of Http1Server), and what goes to a
+// cluster and comes back (OriginWire, in the place of Http1Client). Heads pass the kernel's own strict parsers; bodies are handed over as they
+// are. The worker's thread.
 #pragma once
 
 #include <deque>

@@ -286,7 +286,8 @@ int bench(const BenchOptions& options) {
     return 2;
   }
   if (all[1].repetitions.empty()) {
-    std::fprintf(stderr, "%s: its exchanges wait for a thread of its own, or for time: what they cost cannot be measured this way\n", options.given.file.c_str());
+    std::fprintf(stderr, "%s: its exchanges wait for a thread of its own, or for time: what they cost cannot be measured this way\n",
+                 options.given.file.c_str());
     return 2;
   }
   count_allocations(*subject, requests, all);

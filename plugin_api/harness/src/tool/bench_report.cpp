@@ -85,7 +85,10 @@ std::string as_json(const std::vector<Measurement>& all, std::string_view plugin
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   Json json;
-  json["context"] = {{"date", date()}, {"host_name", host.data()}, {"executable", "cleat plugin bench"}, {"num_cpus", std::thread::hardware_concurrency()},
+  json["context"] = {{"date", date()},
+                     {"host_name", host.data()},
+                     {"executable", "cleat plugin bench"},
+                     {"num_cpus", std::thread::hardware_concurrency()},
                      {"library_build_type",
 #ifdef NDEBUG
                       "release"
@@ -111,8 +114,8 @@ std::string as_json(const std::vector<Measurement>& all, std::string_view plugin
     if (one.repetitions.size() < 2) continue;
     for (const Aggregate& of : aggregates(one)) {
       Json made = entry(one.name + "_" + of.name);
-      made.update({{"run_type", "aggregate"}, {"repetitions", one.repetitions.size()}, {"threads", 1}, {"aggregate_name", of.name}, {"aggregate_unit", "time"},
-                   {"iterations", one.repetitions.size()}, {"real_time", of.real_ns}, {"cpu_time", of.cpu_ns}, {"time_unit", "ns"}});
+      made.update({{"run_type", "aggregate"}, {"repetitions", one.repetitions.size()}, {"threads", 1}, {"aggregate_name", of.name},
+                   {"aggregate_unit", "time"}, {"iterations", one.repetitions.size()}, {"real_time", of.real_ns}, {"cpu_time", of.cpu_ns}, {"time_unit", "ns"}});
       add_counters(made, one);
       benchmarks.push_back(std::move(made));
     }
@@ -121,10 +124,12 @@ std::string as_json(const std::vector<Measurement>& all, std::string_view plugin
 }
 
 std::string as_csv(const std::vector<Measurement>& all) {
-  std::string text = "name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,error_occurred,error_message,\"allocations\",\"instructions\"\n";
+  std::string text = "name,iterations,real_time,cpu_time,time_unit,bytes_per_second,items_per_second,label,error_occurred,error_message,"
+                     "\"allocations\",\"instructions\"\n";
   const auto line = [&](const std::string& name, std::uint64_t iterations, double real, double cpu, const Measurement& of) {
-    text += "\"" + name + "\"," + std::to_string(iterations) + formatted(",%g,%g,ns,,,,,,", real, cpu) + (of.allocations < 0 ? "" : formatted("%g", of.allocations)) + "," +
-            (of.instructions < 0 ? "" : formatted("%g", of.instructions)) + "\n";
+    const auto known = [](double value) { return value < 0 ? std::string() : formatted("%g", value); };
+    text += "\"" + name + "\"," + std::to_string(iterations) + formatted(",%g,%g,ns,,,,,,", real, cpu);
+    text += known(of.allocations) + "," + known(of.instructions) + "\n";
   };
   for (const Measurement& one : all) {
     for (const Repetition& run : one.repetitions) line(one.name, run.iterations, run.real_ns, run.cpu_ns, one);
@@ -135,21 +140,25 @@ std::string as_csv(const std::vector<Measurement>& all) {
 }
 
 std::string as_console(const std::vector<Measurement>& all) {
-  std::string text = formatted("%-44s %12s %12s %12s %8s %12s %12s\n", "Benchmark (median)", "Time", "CPU", "Iterations", "+-", "Allocations", "Instructions") + std::string(118, '-') + "\n";
+  std::string text = formatted("%-44s %12s %12s %12s %8s %12s %12s\n", "Benchmark (median)", "Time", "CPU", "Iterations", "+-", "Allocations",
+                               "Instructions");
+  text += std::string(118, '-') + "\n";
   for (const Measurement& one : all) {
     const std::vector<double> real = values(one, &Repetition::real_ns), cpu = values(one, &Repetition::cpu_ns);
     std::uint64_t iterations = 0;
     for (const Repetition& run : one.repetitions) iterations += run.iterations;
     const double spread = mean(real) > 0 ? deviation(real) / mean(real) * 100 : 0;
-    text += formatted("%-44s %9.1f ns %9.1f ns %12llu %7.1f%% %12s %12s\n", one.name.c_str(), median(real), median(cpu), static_cast<unsigned long long>(iterations), spread,
-                      counter(one.allocations).c_str(), counter(one.instructions).c_str());
+    text += formatted("%-44s %9.1f ns %9.1f ns %12llu %7.1f%% %12s %12s\n", one.name.c_str(), median(real), median(cpu),
+                      static_cast<unsigned long long>(iterations), spread, counter(one.allocations).c_str(), counter(one.instructions).c_str());
   }
   return text;
 }
 
 Result<std::string> compared(const std::vector<Measurement>& all, std::string_view earlier_json) {
   const Json earlier = Json::parse(earlier_json, nullptr, false);
-  if (!earlier.is_object() || !earlier.contains("benchmarks") || !earlier["benchmarks"].is_array()) return Error{"it is no report in JSON of Google Benchmark's form"};
+  if (!earlier.is_object() || !earlier.contains("benchmarks") || !earlier["benchmarks"].is_array()) {
+    return Error{"it is no report in JSON of Google Benchmark's form"};
+  }
   std::map<std::string, std::vector<double>> before;
   std::map<std::string, double> allocations;
   for (const Json& one : earlier["benchmarks"]) {
@@ -158,7 +167,8 @@ Result<std::string> compared(const std::vector<Measurement>& all, std::string_vi
     before[name].push_back(one["cpu_time"]);
     if (one.contains("allocations") && one["allocations"].is_number()) allocations[name] = one["allocations"];
   }
-  std::string text = formatted("%-44s %12s %12s %9s %12s %12s\n", "Comparison (medians of CPU)", "Before", "Now", "Change", "Alloc before", "Alloc now") + std::string(106, '-') + "\n";
+  std::string text = formatted("%-44s %12s %12s %9s %12s %12s\n", "Comparison (medians of CPU)", "Before", "Now", "Change", "Alloc before", "Alloc now");
+  text += std::string(106, '-') + "\n";
   for (const Measurement& one : all) {
     const auto found = before.find(one.name);
     if (found == before.end()) {

@@ -65,7 +65,8 @@ void take(const std::string& line, CaseResult& result) {
 }
 
 pid_t start(const CheckOptions& options, std::string_view name, int report, int errors) {
-  std::vector<std::string> words = {"cleat", "plugin", "check", options.given.file, "--seed", std::to_string(options.seed), "--run-case", std::string(name)};
+  std::vector<std::string> words = {"cleat",  "plugin", "check", options.given.file, "--seed", std::to_string(options.seed), "--run-case",
+                                    std::string(name)};
   if (!options.given.config_file.empty()) words.insert(words.end(), {"--config", options.given.config_file});
   for (const std::string& one : options.given.clusters) words.insert(words.end(), {"--cluster", one});
   for (const std::string& one : options.given.headers) words.insert(words.end(), {"--header", one});
@@ -92,7 +93,10 @@ bool is_over(pid_t child) {
 // How the process ended, if not as it should.
 std::string how_it_ended(int status, bool late, const CheckOptions& options) {
   if (late) return "it hangs: the case did not end within " + std::to_string(options.timeout_s) + " s";
-  if (WIFSIGNALED(status)) return std::string("the process was ended by ") + (::sigabbrev_np(WTERMSIG(status)) == nullptr ? "a signal" : "SIG" + std::string(::sigabbrev_np(WTERMSIG(status))));
+  if (WIFSIGNALED(status)) {
+    const char* const name = ::sigabbrev_np(WTERMSIG(status));
+    return "the process was ended by " + (name == nullptr ? "signal " + std::to_string(WTERMSIG(status)) : "SIG" + std::string(name));
+  }
   if (WIFEXITED(status) && WEXITSTATUS(status) != 0) return "the process ended itself, with " + std::to_string(WEXITSTATUS(status));
   return {};
 }
@@ -151,7 +155,8 @@ CaseResult run_in_a_process(const CheckOptions& options, const Case& one) {
 void print_text(const CheckOptions& options, const std::vector<CaseResult>& results, std::size_t findings) {
   std::printf("%s\n", options.given.file.c_str());
   for (const CaseResult& one : results) {
-    const std::string verdict = !one.findings.empty() ? std::to_string(one.findings.size()) + (one.findings.size() == 1 ? " finding" : " findings") : one.skipped.empty() ? "ok" : "nothing to look at";
+    std::string verdict = one.skipped.empty() ? "ok" : "nothing to look at";
+    if (!one.findings.empty()) verdict = std::to_string(one.findings.size()) + (one.findings.size() == 1 ? " finding" : " findings");
     std::printf("  %-18s %-18s %5.1f s   %s\n", one.name.c_str(), verdict.c_str(), one.seconds, one.what.c_str());
     if (!one.skipped.empty()) std::printf("      %s\n", one.skipped.c_str());
     for (const Finding& finding : one.findings) {
@@ -212,8 +217,11 @@ int run_case(const CheckOptions& options, const std::string& name) {
   if (!subject.ok()) return 2;
   for (const Case& one : cases()) {
     if (one.name != name) continue;
-    CaseRun run{std::move(*subject), options.seed, [](const Finding& finding) { say(to_json(finding)); }, [](const std::string& what) { say({{"doing", what}}); },
-                [](const std::string& why) { say({{"skipped", why}}); }};
+    CaseRun run{.subject = std::move(*subject),
+                .seed = options.seed,
+                .found = [](const Finding& finding) { say(to_json(finding)); },
+                .doing = [](const std::string& what) { say({{"doing", what}}); },
+                .skipped = [](const std::string& why) { say({{"skipped", why}}); }};
     if (one.name != "file") run.subject.handler = is_handler(run.subject);
     one.run(run);
     ::_exit(0);  // what a plugin has left to be done at exit is not the case's

@@ -1,4 +1,5 @@
-// A file of requests for `cleat plugin bench`: each as it is on the wire, but for line ends (LF) and framing, with a line of three dashes between them:
+// A file of requests for `cleat plugin bench`: each as it is on the wire, but for line ends (LF) and framing, with a line of three dashes
+// between them:
 //
 //   POST /orders?x=1
 //   Host: example.org

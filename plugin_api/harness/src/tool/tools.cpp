@@ -20,7 +20,7 @@ void add_given(CLI::App& word, kit::Given& given) {
 void add_check(CLI::App& plugin, int& code) {
   const auto check = std::make_shared<kit::CheckOptions>();
   const auto format = std::make_shared<std::string>("text"), one_case = std::make_shared<std::string>();
-  CLI::App* const word = plugin.add_subcommand("check", "Host a plugin without sockets, in a process for each case, and find what it does against the ABI.");
+  CLI::App* const word = plugin.add_subcommand("check", "Host a plugin without sockets, and find what it does against the ABI.");
   add_given(*word, check->given);
   word->add_option("--case", check->only, "This case alone; may be repeated");
   word->add_option("--seed", check->seed, "Of the random cases (1)");
