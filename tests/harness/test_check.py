@@ -78,6 +78,20 @@ def test_a_hook_that_does_not_return_is_a_finding():
     assert code == 1 and finding["section"] == "hang" and finding["text"].endswith("while: plain")
 
 
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer has an allocator of its own, and looks for leaks itself")
+def test_memory_that_is_forgotten_is_found_by_exchange_and_by_instance():
+    _, report = check(HOSTILE / "leaks.so", "--case", "leaks")
+    texts = [finding["text"] for _, finding in findings(report)]
+    assert len(texts) == 2 and texts[0].startswith("each exchange leaves about 2") and texts[1].startswith("each instance leaves about 1")
+
+
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: allocations cannot be made to fail in a build with sanitizers")
+def test_a_plugin_that_does_not_look_whether_it_got_memory_is_found():
+    _, report = check(HOSTILE / "lifecycle.so", "--case", "no memory")
+    (_, finding), = findings(report)
+    assert finding["section"] == "crash" and "allocation 1 of create fails" in finding["text"]
+
+
 def test_shutting_down_that_is_never_completed_is_a_finding():
     _, report = check(HOSTILE / "never_completes.so", "--case", "load")
     assert [finding["function"] for _, finding in findings(report)] == ["complete"]

@@ -1,8 +1,6 @@
 #include "plugin_api/harness/src/measures.hpp"
 
-#include <algorithm>
 #include <ctime>
-#include <map>
 
 #include "kernel/hooks/call_stamp.hpp"
 #include "kernel/worker.hpp"
@@ -18,7 +16,6 @@ constexpr int kCalibrations = 100'000;
 cleat_plugin table{};
 cleat_plugin_handler handler{}, measured_handler{};
 HookMeasures all{};
-std::uint64_t clock_ns = 0;       // between two looks at the clock with nothing between
 
 const cleat_plugin& half(const cleat_plugin*) { return table; }
 const cleat_plugin_handler& half(const cleat_plugin_handler*) { return handler; }
@@ -34,7 +31,7 @@ class Taken {
     if (worker == nullptr) return;
     HookMeasure& to = all[static_cast<std::size_t>(static_cast<hooks::Hook>(worker->stamp.hook))];
     ++to.calls;
-    to.ns += took > clock_ns ? took - clock_ns : 0;
+    to.ns += took;
     to.allocations += allocations::count() - before_;
   }
 
@@ -66,13 +63,13 @@ std::uint64_t now_ns() {
 
 HookMeasures& measures() { return all; }
 
-void calibrate_measures() {
+double clock_ns() {
   std::uint64_t sum = 0;
   for (int i = 0; i < kCalibrations; ++i) {
     const std::uint64_t start = now_ns();
     sum += now_ns() - start;
   }
-  clock_ns = sum / kCalibrations;
+  return static_cast<double>(sum) / kCalibrations;
 }
 
 void measure_tables(hooks::Instance& instance) {

@@ -14,8 +14,8 @@ struct HookMeasure {
 };
 
 using HookMeasures = std::array<HookMeasure, hooks::kHooks>;
-HookMeasures& measures();         // [the worker, or while it waits]; what taking the time costs is taken off
-void calibrate_measures();        // before the first
+HookMeasures& measures();         // [the worker, or while it waits]; `ns` with what looking at the clock costs
+double clock_ns();                // that, of one call: the mean of many looks with nothing between
 void measure_tables(hooks::Instance& instance);
 std::uint64_t now_ns();           // monotonic
 

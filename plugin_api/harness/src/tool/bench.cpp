@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -203,11 +204,12 @@ std::vector<Measurement> hooks_of(const Subject& subject, const std::vector<Prep
   std::array<Measurement, hooks::kHooks> by_hook;
   for (std::uint64_t i = 0; i < options.repetitions; ++i) {
     measures() = {};
+    const double looking = clock_ns();
     const Repetition whole = bench->repeat(options.min_time_s);
     for (std::size_t hook = 0; hook < hooks::kHooks; ++hook) {
       const HookMeasure& of = measures()[hook];
       if (of.calls == 0 || whole.iterations == 0) continue;
-      const double each = static_cast<double>(of.ns) / static_cast<double>(of.calls);
+      const double each = std::max(0.0, static_cast<double>(of.ns) / static_cast<double>(of.calls) - looking);
       by_hook[hook].repetitions.push_back({of.calls, each, each});
       by_hook[hook].calls = static_cast<double>(of.calls) / static_cast<double>(whole.iterations);
     }
@@ -277,7 +279,6 @@ int bench(const BenchOptions& options) {
   const std::vector<Prepared> requests = prepare(scenarios);
   hooks::set_control_thread();
   subject->handler = is_handler(*subject);
-  calibrate_measures();
   std::string why;
   std::vector<Measurement> all = {exchanges(*subject, requests, true, options, why), exchanges(*subject, requests, false, options, why)};
   for (Measurement& one : hooks_of(*subject, requests, options, why)) all.push_back(std::move(one));
