@@ -206,8 +206,12 @@ TEST_CASE("a view that is kept is found when it is used") {
   CHECK(has(found_of("keep"), 6, "rule 6", "header_get"));
 }
 
-TEST_CASE("reading past a view's end is found") {
-  CHECK(has(found_of("beyond"), 6, "rule 6", "header_get"));
+TEST_CASE("reading past a view's end is found, and so is writing to it") {
+  const auto beyond = found_of("beyond"), write = found_of("write");
+  REQUIRE(has(beyond, 6, "rule 6", "header_get"));
+  CHECK(beyond.front().text.starts_with("what is behind the view"));
+  REQUIRE(has(write, 6, "rule 6", "header_get"));
+  CHECK(write.front().hook == "on_request");
 }
 
 TEST_CASE("a piece of a body that was seen before it was changed is found when it is used") {

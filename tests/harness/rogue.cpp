@@ -65,9 +65,10 @@ void answered(void*, cleat_call, std::uint64_t owner, const cleat_call_event* ev
 cleat_verdict on_request(void*, cleat_exchange x) {
   const std::string what = asked(x);
   cleat_str value{};
-  if (what == "keep" || what == "beyond") {
+  if (what == "keep" || what == "beyond" || what == "write") {
     host->header_get(x, CLEAT_REQUEST, text("x-a"), 0, &value);
     kept = value;
+    if (what == "write") const_cast<char*>(value.data)[0] = 'S';
     if (what == "beyond") sink = value.data[value.size];
   }
   if (what == "deny") return reply(x, 403, "denied");

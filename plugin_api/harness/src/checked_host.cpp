@@ -140,7 +140,7 @@ cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket) {
   judge(status, "suspend", Kind::kChange, subject);
   if (status == CLEAT_OK) frame().suspended = true;
   Checks* const checks = current_checks();
-  if (status == CLEAT_OK && checks != nullptr) checks->ticket_given(*ticket, running(), true);
+  if (status == CLEAT_OK && checks != nullptr) checks->ticket_given(*ticket, running());
   return status;
 }
 

@@ -83,7 +83,7 @@ const Finding* Checks::at(std::size_t index) const {
 
 // --- what is kept for later ---
 
-void Checks::ticket_given(cleat_ticket ticket, const char* hook, bool) {
+void Checks::ticket_given(cleat_ticket ticket, const char* hook) {
   const std::lock_guard lock(mutex_);
   if (tickets_.size() >= kTicketsMax) tickets_.erase(tickets_.begin());
   tickets_[ticket] = {hook};
@@ -140,10 +140,9 @@ void Checks::judge_extensions(const hooks::Instance& instance) {
 void Checks::turn_over() {
   guard::kill_all();
   guard::tell([this](const guard::Hit& hit) {
-    const char* const what = hit.beyond ? "reads past the view's size: texts are not NUL-terminated"
-                             : hit.write ? "writes to a view"
-                                         : "the view was used after it had died, which is when the hook returned or its object was changed";
-    if (hit.write && !hit.beyond) return add(6, hit.hook, hit.function, "writes to a view: the bytes are the host's");
+    const char* what = "the view was used after it had died, which is when the hook returned or its object was changed";
+    if (hit.write) what = "the view was written to: the bytes are the host's";
+    if (hit.beyond) what = "what is behind the view was touched: texts are not NUL-terminated";
     add(6, hit.hook, hit.function, what);
   });
 }

@@ -50,7 +50,7 @@ class Checks {
   const Finding* at(std::size_t index) const;
 
   // --- for the tables ---
-  void ticket_given(cleat_ticket ticket, const char* hook, bool of_exchange);
+  void ticket_given(cleat_ticket ticket, const char* hook);
   void ticket_used(cleat_ticket ticket, bool accepted);
   void exchange_ended(cleat_exchange x);
   bool has_ended(cleat_exchange x) const;

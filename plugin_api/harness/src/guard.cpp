@@ -45,7 +45,8 @@ std::size_t page_bytes() {
 constinit std::array<std::atomic<Region*>, kRegionsMax> regions{};
 constinit std::array<Hit, kHitsMax> hits{};
 constinit std::atomic<std::size_t> hit_count{0};
-std::size_t told = 0;
+std::mutex tell_mutex;
+std::size_t told = 0;             // guarded by tell_mutex
 struct sigaction before {};
 bool taken = false;
 
@@ -175,6 +176,7 @@ void kill(std::uint64_t object) {
 }
 
 void tell(const std::function<void(const Hit&)>& to) {
+  const std::lock_guard lock(tell_mutex);
   const std::size_t until = std::min(hit_count.load(std::memory_order_acquire), kHitsMax);
   while (told < until) to(hits[told++]);
   if (told == kHitsMax) {

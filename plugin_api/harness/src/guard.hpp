@@ -27,6 +27,6 @@ void end();    // gives it back
 const char* show(std::string_view bytes, const char* function, const char* hook, std::uint64_t object);
 void kill_all();
 void kill(std::uint64_t object);
-void tell(const std::function<void(const Hit&)>& to);  // the hits since the last time
+void tell(const std::function<void(const Hit&)>& to);  // [any] the hits since the last time
 
 }  // namespace cleat::kit::guard

@@ -30,7 +30,6 @@ class FieldList {
   void take(const http::Fields& from, bool framing);  // those that are forwarded; framing: also Content-Length and Host
   const std::vector<cleat_header>& shown();
   std::size_t size() const { return fields_.size(); }
-  std::string_view get(std::string_view name) const;  // the first one's value; empty: none
 
  private:
   std::vector<std::pair<std::string, std::string>> fields_;

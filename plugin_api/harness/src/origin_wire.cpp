@@ -37,13 +37,6 @@ const std::vector<cleat_header>& FieldList::shown() {
   return shown_;
 }
 
-std::string_view FieldList::get(std::string_view name) const {
-  for (const auto& field : fields_) {
-    if (http::equal_names(field.first, name)) return field.second;
-  }
-  return {};
-}
-
 // --- one request to a cluster ---
 
 OriginWire::OriginWire(MemoryWires& wires, Requester& requester, Cluster& cluster, std::shared_ptr<Endpoint> endpoint, OutgoingRecord& record)

@@ -25,7 +25,7 @@ class ClientWire final : public Protocol, public Downstream {
   ~ClientWire() override;
 
   // --- for the test ---
-  // `head` ends with an empty line. announced: Content-Length's, or UINT64_MAX.
+  // `head` ends with an empty line.
   ExchangeRecord* begin(const std::string& head, std::string body, bool body_follows);
   bool takes_body() const;
   bool awaits_body() const { return exchange_ != nullptr && !body_done_ && !end_waits_; }
