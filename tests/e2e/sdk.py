@@ -29,8 +29,8 @@ def environment():
             "GOCACHE": str(BUILD / "go-cache")}
 
 
-def run(*command, cwd=None, seconds=280, **more):
-    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=seconds, env={**environment(), **more})
+def run(*command, cwd=None, seconds=280):
+    done = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, timeout=seconds, env=environment())
     assert done.returncode == 0, f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
