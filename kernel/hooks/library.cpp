@@ -259,6 +259,8 @@ std::string Library::read_halves() {
   return {};
 }
 
+bool has_go_runtime() { return !go_runtime().file.empty(); }
+
 std::size_t libraries_loaded() { return loaded().size(); }
 
 }  // namespace cleat::hooks

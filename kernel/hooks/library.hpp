@@ -67,6 +67,7 @@ class Library {
   bool has_config_source_ = false, has_tls_ = false;
 };
 
+bool has_go_runtime();           // a Go plugin was loaded: its runtime's threads run until the process ends
 std::size_t libraries_loaded();  // files mapped by this process so far, refused ones too
 
 }  // namespace cleat::hooks

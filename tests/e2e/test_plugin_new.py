@@ -63,6 +63,12 @@ def test_its_readme_has_the_fixed_form_and_its_example_runs(project, prefix):
     running.stop()
 
 
+def test_nothing_is_found_against_the_abi(project, prefix):
+    language, folder, _ = project
+    done = subprocess.run([prefix / "bin/cleat", "plugin", "check", sdk.build(language, folder, "rate_gate")], capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_no_placeholder_is_left_in_what_it_makes(project):
     for file in project[1].rglob("*"):
         if file.is_file() and not {"build", "target"} & set(file.parts) and file.suffix not in (".so", ".h"):

@@ -176,11 +176,9 @@ void Checks::end() {
   hooks::use_tables(nullptr);
   the_checks.store(nullptr, std::memory_order_release);
   const auto until = std::chrono::steady_clock::now() + kThreadGrace;
-  while (members("/proc/self/task") > threads_before_ && std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  const std::size_t threads = members("/proc/self/task");
-  if (threads > threads_before_) {
+  const auto threads_left = [this] { return !hooks::has_go_runtime() && members("/proc/self/task") > threads_before_; };
+  while (threads_left() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  if (const std::size_t threads = members("/proc/self/task"); threads_left()) {
     add(7, "destroy", "", std::to_string(threads - threads_before_) + " thread(s) of the plugin's own still run after destroy");
   }
   const std::size_t descriptors = members("/proc/self/fd");
