@@ -43,6 +43,11 @@ std::uint64_t Connection::handle() {
   return handle_;
 }
 
+Connection::Ends& Connection::ends() {
+  if (ends_ == nullptr) ends_ = std::make_unique<Ends>();
+  return *ends_;
+}
+
 std::string_view Connection::peer_text() {
   if (peer_text_.empty()) peer_text_ = peer_.text();
   return peer_text_;
@@ -56,35 +61,39 @@ std::string_view Connection::peer_ip() {
 }
 
 const Address& Connection::local() {
-  if (local_.size == 0) local_ = worker_.wires != nullptr ? listener_->address : local_address(transport.fd());
-  return local_;
+  Address& local = ends().local;
+  if (local.size == 0) local = worker_.wires != nullptr ? listener_->address : local_address(transport.fd());
+  return local;
 }
 
 std::string_view Connection::local_text() {
-  if (local_text_.empty()) local_text_ = local().text();
-  return local_text_;
+  std::string& text = ends().local_text;
+  if (text.empty()) text = local().text();
+  return text;
 }
 
 void Connection::set_addresses(const Address& source, const Address& destination) {
   peer_ = source;
-  local_ = destination;
   peer_text_.clear();
-  original_asked_ = true;
-  if (!(destination == local_address(transport.fd()))) original_ = destination;
+  ends().local = destination;
+  ends().original_asked = true;
+  if (!(destination == local_address(transport.fd()))) ends().original = destination;
 }
 
 const Address* Connection::original_destination() {
-  if (!std::exchange(original_asked_, true)) {
-    original_ = listener_->config->transparent ? local_address(transport.fd()) : redirected_from(transport.fd());
+  Address& original = ends().original;
+  if (!std::exchange(ends().original_asked, true)) {
+    original = listener_->config->transparent ? local_address(transport.fd()) : redirected_from(transport.fd());
     // Who comes to a transparent listener's own port has not been taken on the way: going there would be going in circles.
-    if (listener_->config->transparent && original_.port() == listener_->address.port()) original_ = {};
+    if (listener_->config->transparent && original.port() == listener_->address.port()) original = {};
   }
-  return original_.size == 0 ? nullptr : &original_;
+  return original.size == 0 ? nullptr : &original;
 }
 
 std::string_view Connection::original_text() {
-  if (original_text_.empty() && original_destination() != nullptr) original_text_ = original_.text();
-  return original_text_;
+  std::string& text = ends().original_text;
+  if (text.empty() && original_destination() != nullptr) text = ends().original.text();
+  return text;
 }
 
 // --- opening ---
@@ -167,12 +176,12 @@ void Connection::begin_protocol() {
 std::unique_ptr<Protocol> Connection::first_protocol() {
   if (worker_.wires != nullptr) return worker_.wires->speak(*this);
   if (listener_->config->protocol == config::Listener::Protocol::kTcp) return std::make_unique<TcpProxy>(*this);
-  const bool agreed = tls() != nullptr && tls()->peer().alpn == "h2";
+  const bool agreed = tls() != nullptr && tls()->alpn() == "h2";
   if (agreed || !listener_->config->speaks_http1) return std::make_unique<Http2Server>(*this);
   return std::make_unique<Http1Server>(*this);
 }
 
-bool Connection::may_speak_http2() { return listener_->config->speaks_http2 && (tls() == nullptr || tls()->peer().alpn.empty()); }
+bool Connection::may_speak_http2() { return listener_->config->speaks_http2 && (tls() == nullptr || tls()->alpn().empty()); }
 
 void Connection::speak_http2(std::string_view received) {
   worker_.reactor.retire([before = std::shared_ptr<Protocol>(std::move(protocol_))] {});

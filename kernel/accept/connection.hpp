@@ -92,10 +92,16 @@ class Connection final : public IoHandler {
   Acceptor& acceptor_;
   const Listener* listener_;
   WorkerGeneration* home_;
-  Address peer_, local_;                   // local_: of no size until it is asked for
-  std::string peer_text_, local_text_, original_text_;
-  Address original_;
-  bool original_asked_ = false;
+  // Where it was made to, and where its client wanted to go: made when they are asked for.
+  struct Ends {
+    Address local, original;               // of no size until they are asked for
+    bool original_asked = false;
+    std::string local_text, original_text;
+  };
+  Ends& ends();
+  Address peer_;
+  std::string peer_text_;
+  std::unique_ptr<Ends> ends_;
   std::unique_ptr<Protocol> protocol_;     // nullptr while it opens
   Opening opening_ = Opening::kConnectionHooks;
   bool registered_ = false;                // with the loop

@@ -1,6 +1,7 @@
 // Sockets without a loop: addresses, listening, connecting, and reads and writes that say plainly what happened.
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -13,8 +14,13 @@
 
 namespace cleat {
 
+// Of IPv4 or IPv6: every connection keeps some, and the system's structure for any family is four times as large.
 struct Address {
-  sockaddr_storage storage{};
+  union {
+    sockaddr_in6 in6;
+    sockaddr_in in4;
+    sa_family_t ss_family;
+  } storage{};
   socklen_t size = 0;
   std::string text() const;  // ip:port, [ip]:port
   std::uint16_t port() const;

@@ -312,16 +312,20 @@ void Session::close_notify() {
 
 // --- the peer ---
 
+std::string_view Session::alpn() const {
+  const unsigned char* name = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(ssl_.get(), &name, &size);
+  return {reinterpret_cast<const char*>(name), size};
+}
+
 const Peer& Session::peer() {
   if (peer_ != nullptr) return *peer_;
   peer_ = std::make_unique<Peer>();
   Peer& peer = *peer_;
   peer.version = view(SSL_get_version(ssl_.get()));
   if (const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get()); cipher != nullptr) peer.cipher = view(SSL_CIPHER_standard_name(cipher));
-  const unsigned char* alpn = nullptr;
-  unsigned int size = 0;
-  SSL_get0_alpn_selected(ssl_.get(), &alpn, &size);
-  if (size != 0) peer.alpn = {reinterpret_cast<const char*>(alpn), size};
+  peer.alpn = alpn();
   peer.server_name = view(SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name));
   X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
   if (certificate == nullptr) return peer;

@@ -65,6 +65,7 @@ class Session {
   Io write(const iovec* parts, int count);
   void close_notify();                         // if it can go now: the end of what is sent, for good
 
+  std::string_view alpn() const;               // what was agreed on
   const Peer& peer();                          // after the handshake
   std::string_view peer_certificate(std::size_t index);  // DER; empty: there is none
   static int keep_session(SSL* ssl, SSL_SESSION* session);  // for ClientContext: SSL_CTX_sess_set_new_cb
