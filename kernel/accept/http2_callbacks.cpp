@@ -168,7 +168,7 @@ Http2Server::Http2Server(Connection& connection, std::string_view received)
   static nghttp2_session_callbacks* const callbacks = make_callbacks();  // both for the process's life, and only read
   static nghttp2_option* const options = make_options();
   nghttp2_session* session = nullptr;
-  if (callbacks == nullptr || options == nullptr || nghttp2_session_server_new2(&session, callbacks, this, options) != 0) throw std::bad_alloc();
+  if (callbacks == nullptr || options == nullptr || nghttp2_session_server_new3(&session, callbacks, this, options, memory_.functions()) != 0) throw std::bad_alloc();
   session_.reset(session);
 }
 

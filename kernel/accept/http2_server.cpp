@@ -113,6 +113,7 @@ void Http2Server::write() {
     const ssize_t size = nghttp2_session_mem_send(session_.get(), &data);
     if (size < 0) transport_.break_off();
     if (size <= 0) break;
+    wrote_ms_ = worker_.reactor.now_ms();
     Buffer& out = transport_.out();
     out.append({reinterpret_cast<const char*>(data), static_cast<std::size_t>(size)});
     if (out.size() >= kWriteBytes) transport_.flush();
@@ -185,6 +186,7 @@ void Http2Server::arm_deadline() {
   if (!going_away_) earlier(notice_ms_, kNoticeMs);
   earlier(block_since_ms_, ms(timeouts.head));
   if (idle()) earlier(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head));
+  if (idle()) earlier(wrote_ms_, kGiveBackMs);
   if (at == UINT64_MAX) {
     connection_.deadline.clear();
   } else {
@@ -198,6 +200,7 @@ void Http2Server::on_deadline() {
   const std::uint64_t now = worker_.reactor.now_ms();
   const config::Timeouts& timeouts = listener().config->timeouts;
   const auto over = [now](std::uint64_t since, std::uint64_t bound) { return since != 0 && bound != 0 && now >= since + bound; };
+  if (idle() && over(wrote_ms_, kGiveBackMs)) give_back();
   if (over(block_since_ms_, ms(timeouts.head))) {
     metrics::add(listener().bite("head_timeout"), 1);
     terminate(NGHTTP2_ENHANCE_YOUR_CALM);
@@ -209,6 +212,21 @@ void Http2Server::on_deadline() {
     nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr, 0);
   }
   settle();
+}
+
+// What the session builds frames in, and the streams that were open together once.
+void Http2Server::give_back() {
+  if (!transport_.all_sent() || nghttp2_session_want_write(session_.get()) != 0) {
+    wrote_ms_ = worker_.reactor.now_ms();  // later
+    return;
+  }
+  wrote_ms_ = 0;
+  memory_.give_back();
+  if (free_.size() != streams_.size() || first_due_ != nullptr) return;
+  free_.clear();
+  streams_.clear();
+  free_.shrink_to_fit();
+  streams_.shrink_to_fit();
 }
 
 void Http2Server::wind_down() {

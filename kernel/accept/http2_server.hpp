@@ -13,6 +13,7 @@
 #include "kernel/accept/http2_flood.hpp"
 #include "kernel/accept/http2_stream.hpp"
 #include "kernel/http2/header_block.hpp"
+#include "kernel/http2/session_memory.hpp"
 
 namespace cleat {
 
@@ -22,6 +23,7 @@ class Http2Server final : public Protocol {
   static constexpr std::uint64_t kLingerBytesMax = 1024 * 1024;
   // Between the two GOAWAY frames of a graceful end: streams that the client opens in that time, not knowing, are served.
   static constexpr std::uint64_t kNoticeMs = 1'000;
+  static constexpr std::uint64_t kGiveBackMs = 1'000;          // idle for so long, it keeps no memory that it can have again
   static constexpr std::uint32_t kReadsInTurn = 4;             // of 64 KiB, before others have their turn
   static constexpr std::size_t kWriteBytes = 32 * 1024;        // frames are written together until they are as much
   static constexpr std::size_t kQueuedMax = 2'000;             // frames that wait while the client does not read
@@ -67,6 +69,7 @@ class Http2Server final : public Protocol {
   void run_due();
   void settle();                                               // after an event: send, and see whether that was the end
   void arm_deadline();
+  void give_back();
   void wind_down();                                            // GOAWAY, in two steps
   void calm_down();                                            // after a flood
   void terminate(std::uint32_t code);                          // GOAWAY, now
@@ -87,6 +90,7 @@ class Http2Server final : public Protocol {
   Connection& connection_;
   Worker& worker_;
   Transport& transport_;
+  http2::SessionMemory memory_;
   std::unique_ptr<nghttp2_session, SessionDeleter> session_;
   State state_ = State::kOpen;
   std::string_view received_;
@@ -105,6 +109,7 @@ class Http2Server final : public Protocol {
   Http2Flood frames_;
   std::uint64_t block_since_ms_ = 0;                           // a header block has begun and is not complete; 0: none has
   std::uint64_t block_start_us_ = 0, block_start_unix_us_ = 0;
+  std::uint64_t wrote_ms_ = 0;                                 // a frame, since memory was given back; 0: none
   std::uint64_t idle_since_ms_ = 0, notice_ms_ = 0, linger_until_ms_ = 0, lingered_ = 0;
 };
 
