@@ -2,6 +2,7 @@
 
 #include <elf.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
@@ -85,6 +86,22 @@ Result<std::vector<ElfNotes>> ElfFile::note_segments() const {
     notes.push_back({image_.substr(header.p_offset, header.p_filesz), header.p_align == 8 ? 8U : 4U});
   }
   return notes;
+}
+
+Result<std::string> ElfFile::loadable_part() const {
+  std::uint64_t end = program_at_ + program_count_ * sizeof(Elf64_Phdr);
+  for (std::uint16_t i = 0; i < program_count_; ++i) {
+    const auto header = read_at<Elf64_Phdr>(image_, program_at_ + i * sizeof(Elf64_Phdr));
+    if (header.p_type == PT_NULL || header.p_filesz == 0) continue;
+    if (!inside(image_, header.p_offset, header.p_filesz)) return Error{outside("segment", i)};
+    end = std::max(end, header.p_offset + header.p_filesz);
+  }
+  std::string part(image_.substr(0, std::max<std::uint64_t>(end, sizeof(Elf64_Ehdr))));
+  auto head = read_at<Elf64_Ehdr>(part, 0);
+  head.e_shoff = 0;  // its sections are not there
+  head.e_shnum = head.e_shstrndx = 0;
+  std::memcpy(part.data(), &head, sizeof head);
+  return part;
 }
 
 Result<std::vector<ElfFile::Section>> ElfFile::sections() const {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -23,6 +24,9 @@ class ElfFile {
   std::uint16_t machine() const { return machine_; }
   Result<std::vector<ElfNotes>> note_segments() const;
   Result<std::optional<ElfNotes>> note_section(std::string_view name) const;  // empty where there is none, or no section table
+
+  // The part that the system's loader maps. What stands behind it, mostly what debuggers read, can be four times as much.
+  Result<std::string> loadable_part() const;
 
   struct Exports {
     std::uint64_t count = 0;  // defined, of default visibility

@@ -150,8 +150,9 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
                  " already, which cannot be unloaded: a changed or a second Go plugin needs a restart (SIGUSR2 loses no request)"};
   }
 
-  Result<PrivateCopy> copy =
-      PrivateCopy::make(note->name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", read->bytes);
+  Result<std::string> part = elf->loadable_part();
+  if (!part.ok()) return Error{part.error()};
+  Result<PrivateCopy> copy = PrivateCopy::make(note->name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", *part);
   if (!copy.ok()) return Error{copy.error()};
   // Boost.DLL passes these flags to dlopen as they are, and leaves its message to dlerror.
   const LoadStamp loading(file.c_str());
