@@ -213,9 +213,10 @@ def test_a_changed_go_plugin_is_refused_and_the_old_one_goes_on(go_plugins, orig
     wait_until(lambda: int(pid_file.read_text()) != proxy.process.pid, "the new process serves", 60)
     follower = int(pid_file.read_text())
     assert ask(proxy, "/config").startswith("all 2 7 ")
+    assert proxy.process.wait(60) == 0  # while it lives the other is its child, and nobody else's to wait for
     os.kill(follower, signal.SIGTERM)
     assert processes.wait_end(follower, 60) == 0
-    assert re.search(r"plugin/all the end$", proxy.log(), re.M), proxy.log()
+    proxy.wait_for_line(r"plugin/all the end$")
 
 
 def test_a_second_go_plugin_is_refused(go_plugins, shared_origin, tmp_path):

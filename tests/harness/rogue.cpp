@@ -26,7 +26,6 @@ cleat_series counted = 0;
 std::uint32_t key = 0;
 volatile char sink = 0;
 int left_open = -1;
-std::thread* left_running = nullptr;
 
 template <class T>
 const T* ext(std::string_view id) {
@@ -85,7 +84,7 @@ cleat_verdict on_request(void*, cleat_exchange x) {
   if (what == "stale") host->field_get(last, CLEAT_PATH, &value);
   if (what == "body") ext<cleat_host_body>(CLEAT_EXT_BODY)->subscribe(x, CLEAT_REQUEST, CLEAT_BODY_STREAM, 0);
   if (what == "open") left_open = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (what == "run") left_running = new std::thread([] { std::this_thread::sleep_for(std::chrono::seconds(2)); });
+  if (what == "run") std::thread([] { std::this_thread::sleep_for(std::chrono::seconds(2)); }).detach();
   if (what == "wait" || what == "forget" || what == "twice" || what == "ask" || what == "own thread") {
     if (host->suspend(x, &ticket) != CLEAT_OK) return CLEAT_FAIL;
     cleat_timer timer = 0;
