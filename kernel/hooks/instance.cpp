@@ -97,7 +97,8 @@ std::string_view hook_name(Hook hook) {
   return number < kHooks ? kHookNames[number] : kHookNames[0];
 }
 
-Instance::Instance() : handle(enter(this)) {}
+// In the body: other threads may find it from here on, so all of it must be there.
+Instance::Instance() { handle = enter(this); }
 
 Instance::~Instance() {
   if (created_ && table.destroy != nullptr) {
