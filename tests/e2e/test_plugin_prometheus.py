@@ -57,7 +57,8 @@ def test_what_the_kernel_counts_of_routes_and_clusters(proxy, origin):
         for _ in range(5):
             assert client.get("/x").status == 200
         assert client.get("/hi").status == 200
-    text = settled(proxy, requests, value(before, requests) + 5)
+    settled(proxy, requests, value(before, requests) + 5)
+    text = settled(proxy, 'cleat_exchanges_active{listener="front"}', 0)  # the last one is another worker's, perhaps
 
     def grown(series):
         return value(text, series) - value(before, series)
@@ -69,7 +70,6 @@ def test_what_the_kernel_counts_of_routes_and_clusters(proxy, origin):
     assert grown('cleat_request_bytes_total{listener="front"}') > 5 * 20
     assert grown('cleat_response_bytes_total{listener="front"}') > 0
     assert value(text, 'cleat_upstream_in_flight{cluster="origin"}') == 0
-    assert value(text, 'cleat_exchanges_active{listener="front"}') == 0
     assert value(text, 'cleat_exchanges_active{listener="inside"}') == 1  # this one
     assert value(text, 'cleat_upstream_endpoints{cluster="nobody",state="healthy"}') == 1
     assert value(text, 'cleat_plugin_calls_total{instance="metrics",hook="on_handle"}') >= 1
