@@ -68,7 +68,7 @@ def system_calls(found):
 
 def report(asked, peers, found):
     """`peers`: those that were asked for, by name."""
-    versions = [f"{name}: {tools.first_line(*peer.version).partition(" - http")[0]}" for name, peer in peers.items() if peer.version and name in ("nginx", "haproxy", "envoy", "bare")]
+    versions = [f"{name}: {tools.first_line(*peer.version).partition(' - http')[0]}" for name, peer in peers.items() if peer.version and name in ("nginx", "haproxy", "envoy", "bare")]
     versions += [tools.first_line("wrk", "-v").split(" Copyright")[0], tools.first_line("h2load", "--version"), tools.first_line("openssl", "version")]
     heads = ["case", "peer", "median", "spread", "÷ nginx", "÷ haproxy", "÷ null", "÷ bare", "of it user, µs", "requests/s", "proxy core", "load core"]
     return [f"# Beside peers, {time.strftime('%Y-%m-%d')}, commit {tools.commit()}", f"Machine: {tools.machine()}. Versions: {'; '.join(versions)}.",
