@@ -1,6 +1,7 @@
 #include "kernel/hooks/dispatch.hpp"
 
 #include <ctime>
+#include <exception>
 #include <string>
 
 #include "kernel/base/log.hpp"
@@ -21,17 +22,25 @@ void count_failure(Worker& worker, Instance& instance, Hook hook, const char* wh
   log::write(log::Level::kWarn, "plugin/" + instance.name, std::string(hook_name(hook)) + ": " + what);
 }
 
-void report_exception(Worker& worker, Instance& instance, Hook hook, const char* what) {
-  count_failure(worker, instance, hook, (std::string("threw: ") + what).c_str());
+std::uint32_t report_caught(Worker& worker, Instance& instance, Hook hook) {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    count_failure(worker, instance, hook, (std::string("threw: ") + error.what()).c_str());
+  } catch (...) {
+    count_failure(worker, instance, hook, "threw: an exception of unknown type");
+  }
+  return CLEAT_FAIL;
 }
 
-void report_failure(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict) {
+std::uint32_t report_failure(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict) {
   if (verdict != CLEAT_FAIL) {
     count_failure(worker, instance, hook, ("answered " + std::to_string(verdict) + ", which is no verdict").c_str());
-    return;
+    return CLEAT_FAIL;
   }
   const std::string words = take_plugin_error();
   count_failure(worker, instance, hook, words.empty() ? "failed without saying why" : words.c_str());
+  return CLEAT_FAIL;
 }
 
 std::uint64_t sample_begin() {

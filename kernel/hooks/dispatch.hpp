@@ -1,11 +1,11 @@
-// The dispatch site: every call of a worker into a plugin goes through here. It stamps the worker with instance, hook and
+// The dispatch site: every call of a worker into a plugin goes through here, but those of a chain's hooks of heads, whose loop
+// (exchange_hooks.cpp) is made of the same pieces. It stamps the worker with instance, hook and
 // exchange before the call and clears the stamp after (call_stamp.hpp: at no cost for those who look at it from outside), counts the call and its failures, takes the time of one call in 64, and
 // turns exceptions and numbers that are no verdicts into CLEAT_FAIL. Worker threads; nothing here allocates unless a call fails.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
-#include <exception>
 
 #include "kernel/hooks/instance.hpp"
 #include "kernel/worker.hpp"
@@ -14,9 +14,9 @@ namespace cleat::hooks {
 
 inline constexpr std::uint64_t kSampleEvery = 64;  // a power of two
 
-// The slow half: counts the failure, and says it in the log, blamed on the plugin (bounded there).
-void report_exception(Worker& worker, Instance& instance, Hook hook, const char* what);
-void report_failure(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict);
+// The slow half: counts the failure, and says it in the log, blamed on the plugin (bounded there). The answer is CLEAT_FAIL.
+std::uint32_t report_caught(Worker& worker, Instance& instance, Hook hook);  // in a handler: what has been thrown
+std::uint32_t report_failure(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict);
 // A failure found after the return, such as REPLIED without a reply.
 void count_failure(Worker& worker, Instance& instance, Hook hook, const char* what);
 std::uint64_t sample_begin();
@@ -29,6 +29,19 @@ inline bool count_call(HookCounters& counters) {  // true: take this call's time
   const std::uint64_t before = calls.load(std::memory_order_relaxed);
   calls.store(before + 1, std::memory_order_relaxed);
   return (before & (kSampleEvery - 1)) == 0;
+}
+
+inline std::uint32_t checked(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict) {
+  if (verdict <= CLEAT_UNSUBSCRIBE && verdict != CLEAT_FAIL) [[likely]] return verdict;
+  return report_failure(worker, instance, hook, verdict);
+}
+
+// Cleared, not restored: a plugin is never entered from within a plugin. Field by field: copying the struct out and back, in pieces
+// of another size than it was written in, doubled the cost of the call.
+inline void clear(CallStamp& stamp) {
+  stamp.hook = Hook::kNone;
+  stamp.instance = nullptr;
+  stamp.exchange = nullptr;
 }
 
 }  // namespace detail
@@ -45,24 +58,12 @@ inline std::uint32_t call_hook(Worker& worker, Instance& instance, Hook hook, Ex
   const std::uint64_t begin = sampled ? sample_begin() : 0;
   std::uint32_t verdict;
   try {
-    verdict = call();
-    if (verdict > CLEAT_UNSUBSCRIBE || verdict == CLEAT_FAIL) [[unlikely]] {
-      report_failure(worker, instance, hook, verdict);
-      verdict = CLEAT_FAIL;
-    }
-  } catch (const std::exception& error) {
-    report_exception(worker, instance, hook, error.what());
-    verdict = CLEAT_FAIL;
+    verdict = detail::checked(worker, instance, hook, call());
   } catch (...) {
-    report_exception(worker, instance, hook, "an exception of unknown type");
-    verdict = CLEAT_FAIL;
+    verdict = report_caught(worker, instance, hook);
   }
   if (sampled) sample_end(counters, begin);
-  // Cleared, not restored: a plugin is never entered from within a plugin. Field by field: copying the struct out and back, in pieces
-  // of another size than it was written in, doubled the cost of the call.
-  worker.stamp.hook = Hook::kNone;
-  worker.stamp.instance = nullptr;
-  worker.stamp.exchange = nullptr;
+  detail::clear(worker.stamp);
   return verdict;
 }
 

@@ -41,22 +41,12 @@ std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint
       if (sampled) [[unlikely]] sample_end(counters, begin);
       if (verdict != CLEAT_CONTINUE || x.asked()) [[unlikely]] break;
     }
-    if (verdict > CLEAT_UNSUBSCRIBE || verdict == CLEAT_FAIL) [[unlikely]] {
-      report_failure(worker, *called, hook, verdict);
-      verdict = CLEAT_FAIL;
-    }
-  } catch (const std::exception& error) {
-    report_exception(worker, *called, hook, error.what());
-    verdict = CLEAT_FAIL;
+    if (verdict != CLEAT_CONTINUE) [[unlikely]] verdict = detail::checked(worker, *called, hook, verdict);
   } catch (...) {
-    report_exception(worker, *called, hook, "an exception of unknown type");
-    verdict = CLEAT_FAIL;
+    verdict = report_caught(worker, *called, hook);
   }
   cursor = static_cast<std::uint8_t>(at);
-  // Cleared, not restored: a plugin is never entered from within a plugin.
-  stamp.hook = Hook::kNone;
-  stamp.instance = nullptr;
-  stamp.exchange = nullptr;
+  detail::clear(stamp);
   return verdict;
 }
 
