@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "kernel/accept/connection.hpp"
+#include "kernel/base/hex.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/http/write.hpp"
 #include "kernel/route/path.hpp"
@@ -35,14 +36,6 @@ std::string_view join(Arena& arena, const std::array<std::string_view, N>& parts
   return {begin, size};
 }
 
-// Both digits of each byte.
-constexpr std::array<std::array<char, 2>, 256> make_hex() {
-  std::array<std::array<char, 2>, 256> hex{};
-  for (std::size_t byte = 0; byte < 256; ++byte) hex[byte] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-  return hex;
-}
-constexpr std::array<std::array<char, 2>, 256> kHex = make_hex();
-
 // A random UUID, version 4 (RFC 9562 5.4). Names a request in logs; it is no secret.
 std::string_view make_id(Exchange& x) {
   char* const id = static_cast<char*>(x.arena.allocate(36, 1));
@@ -55,7 +48,7 @@ std::string_view make_id(Exchange& x) {
   char* to = id;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
-    std::memcpy(to, kHex[bytes[i]].data(), 2);
+    std::memcpy(to, kHexPairs[bytes[i]].data(), 2);
     to += 2;
   }
   return {id, 36};
