@@ -194,7 +194,7 @@ bool Http1Client::pass_body() {
   Transport* const sink = in_.empty() ? this->sink() : nullptr;
   if (sink == nullptr) return false;
   Requester& x = *requester_;
-  while (body_left_ != 0 && transport_.readable() && !sink->blocked()) {
+  while (body_left_ != 0 && transport_.readable() && !sink->blocked() && sink->may_splice()) {
     const Io io = transport_.splice_to(*sink, body_left_);
     if (io.blocked) return !transport_.readable() || sink->blocked();
     if (io.size == 0) {
