@@ -19,10 +19,6 @@ import rig
 CONNECTIONS = 32
 
 
-def failed(result):
-    return result["refused"] + result["lost"] + result["timeouts"] + result["not_2xx"]
-
-
 def reloads_and_restarts(program, reloads, restarts):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="cleat-operations-"))
     port, origin = rig.free_port(), rig.free_port()
@@ -50,7 +46,7 @@ def reloads_and_restarts(program, reloads, restarts):
     print(f"{reloads} reloads in {reloaded:.1f} s, {restarts} hot restarts: {result['requests']} requests, refused {result['refused']}, "
           f"lost {result['lost']}, timeouts {result['timeouts']}, not 2xx {result['not_2xx']}; p50 {result['p50']} ms, p99 {result['p99']} ms; "
           f"resident {before} KiB before, {after} KiB after the reloads")
-    return failed(result) == 0 and result["requests"] > 0
+    return rig.failed(result) == 0 and result["requests"] > 0
 
 
 def kills(program, times):

@@ -91,7 +91,7 @@ def main():
     wrk.process.send_signal(signal.SIGINT)
     result = wrk.result()
     cleat.stop()
-    failed = result["refused"] + result["lost"] + result["timeouts"] + result["not_2xx"]
+    failed = rig.failed(result)
     print(f"{asked.reloads} reloads of a changed plugin in {took:.1f} s: {result['requests']} requests, failed {failed}, p99 {result['p99']} ms; "
           f"{wrong} times not the version that was put there; resident {memory[0]} KiB before, {memory[-2]} KiB after two, {memory[-1]} KiB at the end; "
           f"{mapped} versions mapped")

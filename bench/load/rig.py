@@ -4,18 +4,13 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import tempfile
 import time
 
+from program import free_port  # noqa: F401
+
 WAIT_S = 30.0
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def wait_until(condition, what, seconds=WAIT_S):
@@ -112,6 +107,11 @@ class Wrk:
         connect, read, write, timeout = (int(each) for each in errors.groups()) if errors else (0, 0, 0, 0)
         return {"requests": number(r"(\d+) requests in"), "p50": latency(text, "50%"), "p99": latency(text, "99%"), "refused": connect,
                 "lost": read + write, "timeouts": timeout, "not_2xx": number(r"Non-2xx or 3xx responses: (\d+)")}
+
+
+def failed(result):
+    """What of it a client has noticed."""
+    return result["refused"] + result["lost"] + result["timeouts"] + result["not_2xx"]
 
 
 def latency(text, name):

@@ -60,7 +60,7 @@ def measure(port, seconds, script, cleat, stats):
 def show(name, results):
     middle = lambda key: statistics.median(result[key] for result in results)  # noqa: E731
     p99s = sorted(result["p99"] for result in results)
-    bad = sum(result["refused"] + result["lost"] + result["timeouts"] + result["not_2xx"] for result in results)
+    bad = sum(rig.failed(result) for result in results)
     print(f"{name:12}: p50 {middle('p50'):.2f} ms; p99 {p99s[0]:.2f} ms in the best round, {middle('p99'):.2f} in the middle one, {p99s[-1]:.2f} in the worst; {sum(result['requests'] for result in results)} requests, "
           f"failed {bad}; connections at most {max(result['most'] for result in results)}, resident at most {max(result['memory'] for result in results)} KiB",
           flush=True)

@@ -19,6 +19,13 @@ def configuration(listeners, origin):
     return config
 
 
+def origin(port, **others):
+    """A Cleat that answers 128 bytes; others: by path, what more of them it answers there."""
+    routes = [{"match": {"path": f"/{path}"}, "reply": {"status": 200, "body": "a" * size}} for path, size in others.items()]
+    routes.append({"match": {"prefix": "/"}, "reply": {"status": 200, "body": "a" * 128}})
+    return {"workers": 1, "clusters": [], "listeners": [{"name": "in", "address": f"127.0.0.1:{port}", "routes": routes}]}
+
+
 def listener(address, name="in", five=False, folder=None):
     """five: with the plugins, of which api_key reads a file in the folder of the configuration."""
     if not five:
