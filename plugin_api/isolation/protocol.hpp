@@ -4,7 +4,8 @@
 //
 // Two ways:
 //   data     for each worker a pair of rings (ring.hpp) in one memory file, and two eventfds: the calls of hooks and what comes of them.
-//   control  a stream socket: frames of a 32-bit size (of what follows it) and a message. Requests of one side, answered by the other with the request's number; both sides ask.
+//   control  a stream socket: frames of a 32-bit size (of what follows it) and a message. Requests of one side, answered by the other with the
+//            request's number; both sides ask.
 //
 // The handles (exchange, connection, route, metadata key, metric, call, space) are those of the kernel's process, in both.
 #pragma once
