@@ -4,8 +4,7 @@
 //
 // Two ways:
 //   data     for each worker a pair of rings (ring.hpp) in one memory file, and two eventfds: the calls of hooks and what comes of them.
-//   control  a stream socket: frames of a 32-bit size (of what follows it) and a message. Requests of one side, answered by the other with the
-//            request's number; both sides ask.
+//   control  a stream socket: frames of a 32-bit size (of what follows it) and a message. Requests of one side, answered by the other with the request's number; both sides ask.
 //
 // The handles (exchange, connection, route, metadata key, metric, call, space) are those of the kernel's process, in both.
 #pragma once
@@ -33,7 +32,7 @@ enum class ToProcess : std::uint8_t {
   kForget = 4,       // u64 subject            no more hooks will come for it: the exchange has ended and the plugin has no on_end, or the connection is
                      // gone and it has no on_connection_end. After UNSUBSCRIBE the process forgets by itself. May be about what it does not know
   kAnswer = 5,       // u32 number, i32 status, text error, and what the function answers: to a kAsk
-  kCallEvent = 6,    // u64 call, u64 owner, u32 kind, u32 how, u32 status, fields headers, text body, fields trailers, text reason
+  kCallEvent = 6,    // u64 call, u64 owner (0: the instance), u32 kind, u32 how, u32 status, fields headers, text body, fields trailers, text reason
 };
 
 // --- messages on a ring from the process ---
@@ -70,7 +69,7 @@ struct HookHead {              // written as these members, in this order, witho
   std::uint64_t call = 0;      // names it in kDone
   HookNumber hook{};           // u8
   std::uint64_t subject = 0;   // the exchange, or the connection
-  std::uint64_t connection = 0;  // reserved: 0
+  std::uint64_t body_max = 0;    // of an exchange: its listener's body_buffer, bytes; 0: not told
   std::uint32_t route = 0;     // what route_create was told of the chosen route; 0: none, or it has no configuration of this instance
   std::uint32_t extra = 0;     // body hooks: CLEAT_BODY_*; on_attempt: its number
   std::uint32_t has = 0;
@@ -101,8 +100,8 @@ enum class Operation : std::uint8_t {
 
 // --- functions that the process cannot do by itself ---
 enum class Function : std::uint16_t {
-  // On a ring, from a worker of the process (a thread of the plugin's own hands it to worker 0). Their arguments are the host function's, in their order;
-  // so is what the answer holds, in the order of the outputs: nothing where the status is a failure, but for CLEAT_TOO_SMALL of get and next.
+  // On a ring, from a worker of the process (a thread of the plugin's own hands it to worker 0); kKv* and kEventPublish on the control socket too, from
+  // the control thread: in create there is no worker yet. Their arguments are the host function's, in their order; so is what the answer holds, in the order of the outputs: nothing where the status is a failure, but for CLEAT_TOO_SMALL of get and next.
   kKvGet = 1,   // u64 space, text key, u64 capacity                      -> text value (up to capacity), u64 needed, u64 version
   kKvSet,       // u64 space, text key, value, u64 ttl_ms                 -> u64 version
   kKvSetIf,     // u64 space, text key, value, u64 ttl_ms, u64 expected   -> u64 version
@@ -124,7 +123,8 @@ enum class Function : std::uint16_t {
   kLog,                // u32 level, text                   not answered
   kComplete,           // u64 completion                    not answered: on_drain, on_shutdown are done
   // On the control socket, to the process, in this order of a life.
-  kLoad = 128,         // text file, text name, u32 workers, u64 ring capacity, u8 validate_only -> u64 hooks (bit by HookNumber), u8 has
+  kLoad = 128,         // text file, text name, u32 workers, u64 ring capacity, u8 validate_only, text configuration's file (relative paths in what it
+                       // says are relative to its folder) -> u64 hooks (bit by HookNumber), u8 has
                        // on_event, u8 on_drain, u8 on_shutdown, list of texts: ids of the plugin's own halves (handler ...)
   kCreate,             // u8 validate_only, text config (JSON; empty: none) -> list of { text path ("routes[2].name"; empty: the whole), text words }
   kRouteCreate,        // u32 route, text config            -> the same list
