@@ -126,7 +126,7 @@ std::shared_ptr<Instance> Loader::make(const config::Instance& wanted, const std
 }
 
 // What an isolating plugin is told, as its configuration: copies of the file's nodes, at their places, among nodes that stand at the instance's.
-std::unique_ptr<config::Node> hosting(const config::Instance& wanted, const std::string& file, const Note& note) {
+std::unique_ptr<config::Node> hosting(const config::Instance& wanted, const std::string& file, const Note& note, const std::string& config_file) {
   const auto node = [&](config::Node::Type type, std::string text) {
     auto made = std::make_unique<config::Node>();
     made->type = type;
@@ -144,6 +144,7 @@ std::unique_ptr<config::Node> hosting(const config::Instance& wanted, const std:
   };
   add("file", node(config::Node::Type::kScalar, fs::absolute(file, ignored).string()));
   add("plugin", node(config::Node::Type::kScalar, note.name));
+  add("config_file", node(config::Node::Type::kScalar, fs::absolute(config_file, ignored).string()));
   add("program", node(config::Node::Type::kScalar, fs::read_symlink("/proc/self/exe", ignored).string()));
   add("config", wanted.config != nullptr ? wanted.config->copy() : node(config::Node::Type::kNull, {}));
   const bool has_options = wanted.isolation_node->type == config::Node::Type::kMap;
@@ -170,7 +171,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
     }
     instance.note = judged->note;
     instance.sha256 = judged->file.sha256;
-    instance.hosting_ = hosting(wanted, *file, judged->note);
+    instance.hosting_ = hosting(wanted, *file, judged->note, diagnostics.file());
     instance.hosted = config::to_json(*instance.hosting_);
     file = find_file("isolation_" + wanted.isolation, folders_, diagnostics.file());
     if (!file.ok()) {

@@ -82,11 +82,10 @@ bool Message::read_steps(Reader& in) {
   return in.ok();
 }
 
-bool Message::read_question(Reader& in) {
+bool Message::read_arguments(Function function, Reader& in) {
   Question& q = question;
   q = {};
-  q.number = in.number<std::uint32_t>();
-  q.function = in.number<Function>();
+  q.function = function;
   switch (q.function) {
     case Function::kKvGet:
       q.space_or_call = in.number<std::uint64_t>();
@@ -170,9 +169,12 @@ bool Message::read(std::string_view bytes) {
       call_or_subject = in.number<std::uint64_t>();
       if (!in.ok() || !read_steps(in)) return false;
       break;
-    case FromProcess::kAsk:
-      if (!read_question(in)) return false;
+    case FromProcess::kAsk: {
+      const auto number = in.number<std::uint32_t>();
+      if (!read_arguments(in.number<Function>(), in)) return false;
+      question.number = number;
       break;
+    }
     case FromProcess::kMetrics: {
       const std::uint32_t count = in.count(17);
       for (std::uint32_t i = 0; i < count; ++i) {

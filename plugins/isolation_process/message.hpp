@@ -62,12 +62,13 @@ struct Message {
 
   // False: it is no message. What is in it then is not to be looked at.
   bool read(std::string_view bytes);
+  // `question`'s arguments, of a function that is asked for on a ring: what the control socket has of them is read the same way.
+  bool read_arguments(Function function, cleat::isolation::Reader& in);
 
  private:
   FieldRange read_fields(cleat::isolation::Reader& in);
   bool read_steps(cleat::isolation::Reader& in);
   bool read_step(cleat::isolation::Reader& in, Step& step);
-  bool read_question(cleat::isolation::Reader& in);
 };
 
 }  // namespace isolation_process

@@ -125,7 +125,7 @@ void write_snapshot(Writer& out, const HookHead& head, const cleat_attempt_end* 
   out.number(head.call);
   out.number(head.hook);
   out.number(head.subject);
-  out.number(head.connection);
+  out.number(head.body_max);
   out.number(head.route);
   out.number(head.extra);
   out.number(has);
