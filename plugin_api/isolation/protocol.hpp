@@ -1,5 +1,6 @@
 // What a kernel's worker and a plugin's process of its own say to each other. Both are of one build, started by one another: this is no ABI, and
-// changes with the program. Numbers are little-endian, of fixed width; a text is a 32-bit size and its bytes; a list is a 32-bit count and its members.
+// changes with the program. Numbers are little-endian, of fixed width; a text is a 32-bit size and its bytes; a list is a 32-bit count and its members;
+// fields are a list of { text name, text value }, in their order.
 //
 // Two ways:
 //   data     for each worker a pair of rings (ring.hpp) in one memory file, and two eventfds: the calls of hooks and what comes of them.
@@ -28,9 +29,11 @@ enum class ToProcess : std::uint8_t {
   kWorkerStart = 1,  // -
   kWorkerStop = 2,   // -                      answered by kWorkerStopped once worker_stop has returned
   kHook = 3,         // HookHead, then by its `has` bits, in their order: heads, piece; then attributes, metadata: see below
-  kForget = 4,       // u64 subject            no more hooks will come for it, on_end included: it unsubscribed, or the connection is gone
+  kForget = 4,       // u64 subject            no more hooks will come for it, on_end included: it unsubscribed, or the connection is gone. For each
+                     //                        subject of a kHook there comes, at its end, either this or a kHook of kEnd, kConnectionEnd: also where the
+                     //                        plugin has no such hook, since its timers and what it keeps end with the subject
   kAnswer = 5,       // u32 number, i32 status, text error, and what the function answers: to a kAsk
-  kCallEvent = 6,    // u64 call, u64 owner, u32 kind, u32 how, u32 status, fields headers, text body, fields trailers, text reason
+  kCallEvent = 6,    // u64 call, u64 owner (0: the instance), u32 kind, u32 how, u32 status, fields headers, text body, fields trailers, text reason
 };
 
 // --- messages on a ring from the process ---
@@ -67,7 +70,7 @@ struct HookHead {              // written as these members, in this order, witho
   std::uint64_t call = 0;      // names it in kDone
   HookNumber hook{};           // u8
   std::uint64_t subject = 0;   // the exchange, or the connection
-  std::uint64_t connection = 0;  // reserved: 0
+  std::uint64_t body_max = 0;    // of an exchange: its listener's body_buffer, bytes; 0: not told
   std::uint32_t route = 0;     // what route_create was told of the chosen route; 0: none, or it has no configuration of this instance
   std::uint32_t extra = 0;     // body hooks: CLEAT_BODY_*; on_attempt: its number
   std::uint32_t has = 0;
@@ -98,11 +101,21 @@ enum class Operation : std::uint8_t {
 
 // --- functions that the process cannot do by itself ---
 enum class Function : std::uint16_t {
-  // On a ring, from a worker of the process (a thread of the plugin's own hands it to worker 0). Their arguments are the host function's, in their order;
-  // so is what the answer holds, in the order of the outputs.
-  kKvGet = 1, kKvSet, kKvSetIf, kKvRemove, kKvAdd, kKvNext,
-  kCallStart, kCallWrite, kCallFinish, kCallPause, kCallCancel,
-  kEventPublish,
+  // On a ring, from a worker of the process (a thread of the plugin's own hands it to worker 0). The first and the last kind on the control socket too,
+  // from the control thread: in create there is no worker yet. The instance is never said; sizes of the plugin's buffers are the process's concern.
+  kKvGet = 1,          // u64 space, text key                                          -> text value, u64 version
+  kKvSet,              // u64 space, text key, text value, u64 ttl_ms                  -> u64 version
+  kKvSetIf,            // u64 space, text key, text value, u64 ttl_ms, u64 expected    -> u64 version
+  kKvRemove,           // u64 space, text key, u64 expected                            -> -
+  kKvAdd,              // u64 space, text key, i64 amount, u64 ttl_ms                  -> i64 value
+  kKvNext,             // u64 space, text prefix, text after                           -> text key
+  kCallStart,          // u64 owner (0: the instance), u32 flags, text cluster, method, target, authority, fields, text body, u64 timeout_ms, u64 body_max
+                       //                                                              -> u64 call
+  kCallWrite,          // u64 call, text data                                          -> u64 accepted
+  kCallFinish,         // u64 call, fields trailers                                    -> -
+  kCallPause,          // u64 call, u32 on                                             -> -
+  kCallCancel,         // u64 call                                                     -> -
+  kEventPublish,       // text name, text data                                         -> -
   // On the control socket, from the process.
   kMetadataKey = 64,   // text name                         -> u32 key
   kMetricDefine,       // u32 kind, text name, help, list of texts, list of u64 bounds, u64 series_max -> u64 metric
@@ -111,7 +124,8 @@ enum class Function : std::uint16_t {
   kLog,                // u32 level, text                   not answered
   kComplete,           // u64 completion                    not answered: on_drain, on_shutdown are done
   // On the control socket, to the process, in this order of a life.
-  kLoad = 128,         // text file, text name, u32 workers, u64 ring capacity, u8 validate_only -> u64 hooks (bit by HookNumber), u8 has
+  kLoad = 128,         // text file, text name, u32 workers, u64 ring capacity, u8 validate_only, text configuration's file (relative paths in what it
+                       // says are relative to its folder) -> u64 hooks (bit by HookNumber), u8 has
                        // on_event, u8 on_drain, u8 on_shutdown, list of texts: ids of the plugin's own halves (handler ...)
   kCreate,             // u8 validate_only, text config (JSON; empty: none) -> list of { text path ("routes[2].name"; empty: the whole), text words }
   kRouteCreate,        // u32 route, text config            -> the same list
