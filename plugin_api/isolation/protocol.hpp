@@ -1,10 +1,10 @@
 // What a kernel's worker and a plugin's process of its own say to each other. Both are of one build, started by one another: this is no ABI, and
 // changes with the program. Numbers are little-endian, of fixed width; a text is a 32-bit size and its bytes; a list is a 32-bit count and its members;
-// fields are a list of { text name, text value }, in their order.
+// fields are a list of { text name, text value }.
 //
 // Two ways:
 //   data     for each worker a pair of rings (ring.hpp) in one memory file, and two eventfds: the calls of hooks and what comes of them.
-//   control  a stream socket: frames of a 32-bit size and a message. Requests of one side, answered by the other with the request's number; both sides ask.
+//   control  a stream socket: frames of a 32-bit size (of what follows it) and a message. Requests of one side, answered by the other with the request's number; both sides ask.
 //
 // The handles (exchange, connection, route, metadata key, metric, call, space) are those of the kernel's process, in both.
 #pragma once
@@ -29,9 +29,8 @@ enum class ToProcess : std::uint8_t {
   kWorkerStart = 1,  // -
   kWorkerStop = 2,   // -                      answered by kWorkerStopped once worker_stop has returned
   kHook = 3,         // HookHead, then by its `has` bits, in their order: heads, piece; then attributes, metadata: see below
-  kForget = 4,       // u64 subject            no more hooks will come for it, on_end included: it unsubscribed, or the connection is gone. For each
-                     //                        subject of a kHook there comes, at its end, either this or a kHook of kEnd, kConnectionEnd: also where the
-                     //                        plugin has no such hook, since its timers and what it keeps end with the subject
+  kForget = 4,       // u64 subject            no more hooks will come for it: the exchange has ended and the plugin has no on_end, or the connection is
+                     // gone and it has no on_connection_end. After UNSUBSCRIBE the process forgets by itself. May be about what it does not know
   kAnswer = 5,       // u32 number, i32 status, text error, and what the function answers: to a kAsk
   kCallEvent = 6,    // u64 call, u64 owner (0: the instance), u32 kind, u32 how, u32 status, fields headers, text body, fields trailers, text reason
 };
@@ -101,21 +100,21 @@ enum class Operation : std::uint8_t {
 
 // --- functions that the process cannot do by itself ---
 enum class Function : std::uint16_t {
-  // On a ring, from a worker of the process (a thread of the plugin's own hands it to worker 0). The first and the last kind on the control socket too,
-  // from the control thread: in create there is no worker yet. The instance is never said; sizes of the plugin's buffers are the process's concern.
-  kKvGet = 1,          // u64 space, text key                                          -> text value, u64 version
-  kKvSet,              // u64 space, text key, text value, u64 ttl_ms                  -> u64 version
-  kKvSetIf,            // u64 space, text key, text value, u64 ttl_ms, u64 expected    -> u64 version
-  kKvRemove,           // u64 space, text key, u64 expected                            -> -
-  kKvAdd,              // u64 space, text key, i64 amount, u64 ttl_ms                  -> i64 value
-  kKvNext,             // u64 space, text prefix, text after                           -> text key
-  kCallStart,          // u64 owner (0: the instance), u32 flags, text cluster, method, target, authority, fields, text body, u64 timeout_ms, u64 body_max
-                       //                                                              -> u64 call
-  kCallWrite,          // u64 call, text data                                          -> u64 accepted
-  kCallFinish,         // u64 call, fields trailers                                    -> -
-  kCallPause,          // u64 call, u32 on                                             -> -
-  kCallCancel,         // u64 call                                                     -> -
-  kEventPublish,       // text name, text data                                         -> -
+  // On a ring, from a worker of the process (a thread of the plugin's own hands it to worker 0); kKv* and kEventPublish on the control socket too, from
+  // the control thread: in create there is no worker yet. Their arguments are the host function's, in their order; so is what the answer holds, in the order of the outputs: nothing where the status is a failure, but for CLEAT_TOO_SMALL of get and next.
+  kKvGet = 1,   // u64 space, text key, u64 capacity                      -> text value (up to capacity), u64 needed, u64 version
+  kKvSet,       // u64 space, text key, value, u64 ttl_ms                 -> u64 version
+  kKvSetIf,     // u64 space, text key, value, u64 ttl_ms, u64 expected   -> u64 version
+  kKvRemove,    // u64 space, text key, u64 expected                      -> -
+  kKvAdd,       // u64 space, text key, i64 amount, u64 ttl_ms            -> i64 value
+  kKvNext,      // u64 space, text prefix, after, u64 capacity            -> text key (up to capacity), u64 needed
+  kCallStart,   // u64 owner (an exchange; 0: the instance), u32 flags, text cluster, method, target, authority, fields, text body, u64 timeout_ms,
+                // u64 body_max                                            -> u64 call. Its events' owner is that owner
+  kCallWrite,   // u64 call, text data                                    -> u64 accepted
+  kCallFinish,  // u64 call, fields                                       -> -
+  kCallPause,   // u64 call, u32 on                                       -> -
+  kCallCancel,  // u64 call                                               -> -
+  kEventPublish,  // text name, data                                      -> -
   // On the control socket, from the process.
   kMetadataKey = 64,   // text name                         -> u32 key
   kMetricDefine,       // u32 kind, text name, help, list of texts, list of u64 bounds, u64 series_max -> u64 metric
