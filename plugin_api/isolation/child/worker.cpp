@@ -408,8 +408,8 @@ Writer* ChildWorker::operation(Subject& x, Operation what) {
   if (Call* const call = running_call(x)) {
     into = &call->operations;
   } else {
-    for (Call& call : x.calls) {
-      if (call.suspended && into == nullptr) into = &call.operations;
+    for (Call& waiting : x.calls) {
+      if (waiting.suspended && into == nullptr) into = &waiting.operations;
     }
   }
   if (into == nullptr) {
