@@ -61,7 +61,7 @@ void Diagnostics::add(const std::string* label, Position position, std::string_v
   for (char& c : line) {  // one error is one line, whatever the file holds
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
-  errors_.push_back({label == nullptr || *label == file_ ? std::string() : *label, position, std::move(line)});
+  errors_.push_back({label == nullptr || *label == file_ ? std::string() : *label, position, std::move(line), path.size()});
 }
 
 void Diagnostics::add(const Diagnostics& other) {

@@ -6,6 +6,7 @@
 #include "kernel/cli/cli.hpp"
 #include "plugin_api/harness/src/tool/bench.hpp"
 #include "plugin_api/harness/src/tool/check.hpp"
+#include "plugin_api/isolation/child/process.hpp"
 
 namespace cleat::cli {
 namespace {
@@ -52,6 +53,8 @@ void add_bench(CLI::App& plugin, int& code) {
 void add_plugin_tools(CLI::App& plugin, int& code) {
   add_check(plugin, code);
   add_bench(plugin, code);
+  // What a kernel starts for a plugin with `isolation: process`.
+  plugin.add_subcommand("host")->group("")->callback([&code] { code = isolation::host_plugin(); });
 }
 
 }  // namespace cleat::cli
