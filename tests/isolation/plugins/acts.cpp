@@ -175,10 +175,12 @@ void act_kv(Acts& acts) {
   std::uint64_t needed = 0, version = 0;
   std::int64_t value = 0;
   std::string said = "kv:";
-  said += " get=" + std::to_string(acts.kv->get(acts.space, str("key"), buffer, sizeof buffer, &needed, &version)) + " needed=" + std::to_string(needed) +
-          " version=" + std::to_string(version);
-  said += " add=" + std::to_string(acts.kv->add(acts.space, str("n"), 5, 0, &value)) + " value=" + std::to_string(value);
-  said += " set_if=" + std::to_string(acts.kv->set_if(acts.space, str("key"), str("v"), 0, 3, &version)) + " text=" + last_error();
+  said += " get=" + std::to_string(acts.kv->get(acts.space, str("key"), buffer, sizeof buffer, &needed, &version));
+  said += " needed=" + std::to_string(needed) + " version=" + std::to_string(version);
+  said += " add=" + std::to_string(acts.kv->add(acts.space, str("n"), 5, 0, &value));
+  said += " value=" + std::to_string(value);
+  said += " set_if=" + std::to_string(acts.kv->set_if(acts.space, str("key"), str("v"), 0, 3, &version));
+  said += " text=" + last_error();
   acts.say(said);
 }
 
@@ -186,13 +188,17 @@ void act_facts(Acts& acts, cleat_exchange x) {
   std::string said = "facts:";
   cleat_str text{};
   std::int64_t integer = 0;
-  said += " listener=" + std::to_string(acts.attributes->text(x, CLEAT_ATTR_LISTENER, &text)) + "," + std::string(view(text));
+  said += " listener=" + std::to_string(acts.attributes->text(x, CLEAT_ATTR_LISTENER, &text));
+  said += "," + std::string(view(text));
   said += " route=" + std::to_string(acts.attributes->text(x, CLEAT_ATTR_ROUTE, &text));
-  said += " attempts=" + std::to_string(acts.attributes->integer(x, CLEAT_ATTR_ATTEMPTS, &integer)) + "," + std::to_string(integer);
+  said += " attempts=" + std::to_string(acts.attributes->integer(x, CLEAT_ATTR_ATTEMPTS, &integer));
+  said += "," + std::to_string(integer);
   said += " wrong=" + std::to_string(acts.attributes->integer(x, CLEAT_ATTR_LISTENER, &integer));
-  said += " get=" + std::to_string(acts.metadata->get_text(x, acts.key, &text)) + "," + std::string(view(text));
+  said += " get=" + std::to_string(acts.metadata->get_text(x, acts.key, &text));
+  said += "," + std::string(view(text));
   said += " set=" + std::to_string(acts.metadata->set_integer(x, acts.key, 42));
-  said += " again=" + std::to_string(acts.metadata->get_integer(x, acts.key, &integer)) + "," + std::to_string(integer);
+  said += " again=" + std::to_string(acts.metadata->get_integer(x, acts.key, &integer));
+  said += "," + std::to_string(integer);
   said += " type=" + std::to_string(acts.metadata->get_text(x, acts.key, &text));
   acts.say(said);
 }
@@ -328,8 +334,9 @@ cleat_verdict on_connection(void* instance, cleat_conn conn) {
   const Acts& acts = *static_cast<Acts*>(instance);
   cleat_str text{};
   std::int64_t integer = 0;
-  acts.say("connection: source=" + std::to_string(acts.attributes->text(conn, CLEAT_ATTR_SOURCE_ADDRESS, &text)) + "," + std::string(view(text)) +
-           " protocol=" + std::to_string(acts.attributes->text(conn, CLEAT_ATTR_PROTOCOL, &text)) +
+  std::string said = "connection: source=" + std::to_string(acts.attributes->text(conn, CLEAT_ATTR_SOURCE_ADDRESS, &text));
+  said += "," + std::string(view(text));
+  acts.say(said + " protocol=" + std::to_string(acts.attributes->text(conn, CLEAT_ATTR_PROTOCOL, &text)) +
            " id=" + std::to_string(acts.attributes->integer(conn, CLEAT_ATTR_CONNECTION_ID, &integer)));
   cleat_ticket ticket = 0;
   if (host->suspend(conn, &ticket) != CLEAT_OK) return CLEAT_FAIL;
@@ -381,7 +388,8 @@ cleat_status create(const cleat_create* info, void** instance) {
   acts->metrics->series(acts->histogram_metric, nullptr, 0, &acts->histogram);
   acts->kv->open(acts->self, str("space"), 0, 4096, &acts->space);
   std::uint64_t version = 0;
-  acts->say("create: kv=" + std::to_string(acts->kv->set(acts->space, str("a"), str("b"), 0, &version)) + " version=" + std::to_string(version));
+  const cleat_status set = acts->kv->set(acts->space, str("a"), str("b"), 0, &version);
+  acts->say("create: kv=" + std::to_string(set) + " version=" + std::to_string(version));
   acts->events->subscribe(acts->self, str("acts.*"));
   return CLEAT_OK;
 }
@@ -419,7 +427,8 @@ void on_event(void* instance, const cleat_event* event) {
   static_cast<Acts*>(instance)->say("event: " + std::to_string(event->kind) + " " + std::string(view(event->name)) + " " + std::string(view(event->data)));
 }
 void on_drain(void* instance, std::uint64_t completion) {
-  static_cast<Acts*>(instance)->say("drain: " + std::to_string(host->complete(completion)) + " " + std::to_string(host->complete(completion)));
+  const cleat_status first = host->complete(completion);
+  static_cast<Acts*>(instance)->say("drain: " + std::to_string(first) + " " + std::to_string(host->complete(completion)));
 }
 
 constexpr cleat_plugin make_table() {
