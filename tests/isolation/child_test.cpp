@@ -194,6 +194,17 @@ TEST_CASE("a suspended hook is done when it is resumed, by a timer, a thread, or
   CHECK(kernel.run(request("suspend-now", exchange(0, 2))).verdict == CLEAT_CONTINUE);
 }
 
+TEST_CASE("a hook that the kernel has given up is done, and its ticket worth nothing, when the next one comes") {
+  Running kernel;
+  const std::uint64_t first = kernel.hook(request("suspend-keep"));
+  const std::uint64_t second = kernel.hook(request("stale"));
+  const Done given_up = kernel.done();
+  CHECK(given_up.call == first);
+  CHECK(given_up.operations.empty());
+  CHECK(kernel.done().call == second);
+  CHECK(kernel.wait_for_log("ticket=-1"));
+}
+
 TEST_CASE("a reset goes out at once while its hook is suspended") {
   Running kernel;
   kernel.hook(request("suspend-reset"));
@@ -205,9 +216,10 @@ TEST_CASE("a reset goes out at once while its hook is suspended") {
 TEST_CASE("late handles and tickets are stale, and other threads and workers are told so") {
   Running kernel(2);
   kernel.run(request("keep", exchange(0, 7)));
-  kernel.hook(request("suspend-keep", exchange(0, 8)));
+  const std::uint64_t suspended = kernel.hook(request("suspend-keep", exchange(0, 8)));
   end(kernel, exchange(0, 7));
   end(kernel, exchange(0, 8));
+  CHECK(kernel.done().call == suspended);  // each hook is done once, also one that nobody resumed
   CHECK(kernel.run(request("stale")).verdict == CLEAT_CONTINUE);
   CHECK(kernel.wait_for_log("stale: get=-1 timer=-1 ticket=-1 thread=-7 worker=-7 none=-1"));
 }
