@@ -85,10 +85,21 @@ std::string errors_of(const config::Diagnostics& diagnostics, bool absent) {
   return std::move(writer.bytes);
 }
 
+// JSON quotes whatever is neither a number nor a boolean. Where quotes make no difference to what the text says, they were not the operator's: a plain
+// 007 is a number to the kernel's reader.
+void unquote(config::Node& node) {
+  if (node.quoted) {
+    node.quoted = false;
+    node.quoted = config::to_json(node).front() != '"';
+  }
+  for (config::Node::Member& member : node.members) unquote(*member.value);
+}
+
 // The text as the plugin reads it. A configuration that cannot be parsed has its error in diagnostics, and no root.
 struct Text {
   Text(std::string_view text, config::Diagnostics& diagnostics) {
     if (!text.empty()) document = config::parse_document(text, diagnostics);
+    if (document.root != nullptr) unquote(*document.root);
   }
   config::Document document;
   const config::Node* root() const { return document.root.get(); }

@@ -278,7 +278,7 @@ void ChildWorker::hook() {
   x.told_us = monotonic_us();
   const auto lane = static_cast<std::size_t>(lane_of(number));
   Call& call = x.calls[lane];
-  drop_ticket(x, lane);  // of a hook that the kernel has given up
+  give_up(x, lane);  // the kernel has
   call.number = x.now.head.call;
   call.hook = number;
   call.suspended = false;
@@ -366,8 +366,18 @@ void ChildWorker::done(Subject& x, Call& call, std::uint32_t verdict, std::strin
   forget(x);
 }
 
+// A suspended hook whose resumption would mean nothing any more. The kernel's side counts on a kDone for it all the same.
+void ChildWorker::give_up(Subject& x, std::size_t lane) {
+  Call& call = x.calls[lane];
+  const bool suspended = call.suspended;
+  drop_ticket(x, lane);
+  if (!suspended) return;
+  call.operations.clear();
+  done(x, call, CLEAT_CONTINUE, {});
+}
+
 void ChildWorker::forget(Subject& x) {
-  for (std::size_t lane = 0; lane < x.calls.size(); ++lane) drop_ticket(x, lane);
+  for (std::size_t lane = 0; lane < x.calls.size(); ++lane) give_up(x, lane);
   timers.cancel_all(x);
   subjects_.erase(x.handle);
 }

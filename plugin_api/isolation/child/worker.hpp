@@ -107,6 +107,7 @@ class ChildWorker {
   void done(Subject& x, Call& call, std::uint32_t verdict, std::string_view words);
   void forget(Subject& x);
   void drop_ticket(Subject& x, std::size_t lane);
+  void give_up(Subject& x, std::size_t lane);
   void call_event();
   void cancel_calls();
   void send_dirty();
