@@ -15,14 +15,12 @@ bool read_frame(std::string_view bytes, Frame& frame) {
   frame = {};
   frame.number = in.number<std::uint32_t>();
   frame.answer = kind == 1;
-  std::size_t head = 5;
+  frame.function = in.number<Function>();
+  std::size_t head = 7;
   if (frame.answer) {
     frame.status = in.number<std::int32_t>();
     frame.error = in.text();
     head += 8 + frame.error.size();
-  } else {
-    frame.function = in.number<Function>();
-    head += 2;
   }
   if (kind > 1 || !in.ok()) return false;
   frame.rest = bytes.substr(head);
@@ -39,11 +37,12 @@ bool Channel::request(std::uint32_t number, Function function, std::string_view 
   return send(frame.bytes);
 }
 
-bool Channel::answer(std::uint32_t number, std::int32_t status, std::string_view error, std::string_view rest) {
+bool Channel::answer(std::uint32_t number, Function function, std::int32_t status, std::string_view error, std::string_view rest) {
   Writer frame;
-  frame.number(static_cast<std::uint32_t>(13 + error.size() + rest.size()));
+  frame.number(static_cast<std::uint32_t>(15 + error.size() + rest.size()));
   frame.number(std::uint8_t{1});
   frame.number(number);
+  frame.number(function);
   frame.number(status);
   frame.text(error);
   frame.bytes.append(rest);

@@ -15,7 +15,7 @@ namespace isolation_process {
 struct Frame {
   bool answer = false;
   std::uint32_t number = 0;
-  cleat::isolation::Function function{};  // of a request
+  cleat::isolation::Function function{};  // of the request, in an answer too
   std::int32_t status = 0;                // of an answer
   std::string_view error;                 // of an answer
   std::string_view rest;                  // arguments; what it answers
@@ -31,7 +31,7 @@ class Channel {
   explicit Channel(int socket) : socket_(socket) {}
   // [any] False: the process takes nothing; there is no hope for it.
   bool request(std::uint32_t number, cleat::isolation::Function function, std::string_view arguments);
-  bool answer(std::uint32_t number, std::int32_t status, std::string_view error, std::string_view rest);
+  bool answer(std::uint32_t number, cleat::isolation::Function function, std::int32_t status, std::string_view error, std::string_view rest);
   bool flush();                            // [any] false: as above
   bool wants_to_write();                   // [any]
 

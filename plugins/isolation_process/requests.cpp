@@ -103,7 +103,7 @@ void Hosted::serve(const Frame& frame) {
   Writer out;
   const bool call = frame.function >= Function::kCallStart && frame.function <= Function::kCallCancel;
   const cleat_status status = call ? CLEAT_WRONG_THREAD : ask_shared(self, *process(), message.question, out);
-  channel_->answer(frame.number, status, status == CLEAT_OK ? std::string() : call ? "call: calls are started on a worker; post there" : host_error(), out.bytes);
+  channel_->answer(frame.number, frame.function, status, status == CLEAT_OK ? std::string() : call ? "call: calls are started on a worker; post there" : host_error(), out.bytes);
 }
 
 void Hosted::serve_on_control(std::uint32_t number, Function function, std::string arguments) {
@@ -119,7 +119,7 @@ void Hosted::serve_on_control(std::uint32_t number, Function function, std::stri
       Reader in(arguments);
       Writer out;
       const cleat_status status = ask_on_control(self, *process, function, in, out);
-      channel->answer(number, status, status == CLEAT_OK ? std::string() : host_error(), out.bytes);
+      channel->answer(number, function, status, status == CLEAT_OK ? std::string() : host_error(), out.bytes);
     });
     waited_for = waiters_ != 0;
   }
