@@ -4,7 +4,8 @@ namespace isolation_process {
 namespace {
 
 bool relies(Operation what) {
-  return what == Operation::kReply || what == Operation::kRetry || what == Operation::kClusterSet || what == Operation::kBodyReplace;
+  return what == Operation::kReply || what == Operation::kRetry || what == Operation::kClusterSet || what == Operation::kBodyReplace ||
+         what == Operation::kBodySubscribe;
 }
 
 cleat_status take(cleat_exchange x, const Step& step, const Message& message) {
