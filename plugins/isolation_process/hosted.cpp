@@ -93,7 +93,7 @@ cleat_status Hosted::report(const Answer& answer, cleat_config config) {
     if (in.ok()) record_error(config, path, words);
   }
   if (answer.status == CLEAT_OK && count == 0 && in.ok()) return CLEAT_OK;
-  if (!answer.error.empty() || count == 0) host.core->set_error(str(answer.error));
+  if (count == 0) host.core->set_error(str(answer.error.empty() ? "its process answers what is no answer" : answer.error));
   return answer.status != CLEAT_OK ? answer.status : CLEAT_INVALID;
 }
 
@@ -292,8 +292,7 @@ bool Hosted::bring_up() {
   watch(*process);
   const auto failed = [&](Answer answer) {
     if (answer.status == CLEAT_OK) answer.status = CLEAT_INVALID;
-    if (answer.error.empty()) answer.error = "it refuses its configuration";
-    if (lives_ != 1) say(CLEAT_ERROR, "its process cannot be started again: " + answer.error);
+    if (lives_ != 1) say(CLEAT_ERROR, "its process cannot be started again: " + (answer.error.empty() ? "it refuses its configuration" : answer.error));
     created_ = std::move(answer);
     process->kill();
     while (!has_ended_) turn(Clock::now() + kGoodbye);
