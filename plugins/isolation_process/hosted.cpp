@@ -379,18 +379,20 @@ Answer Hosted::ask(Function function, const std::string& arguments) {
 }
 
 void Hosted::watch(const Process& process) {
-  const auto add = [&](int descriptor, std::uint64_t what) {
-    epoll_event event{.events = EPOLLIN, .data = {.u64 = what}};
+  const auto add = [&](int descriptor, std::uint64_t what, std::uint32_t how) {
+    epoll_event event{.events = EPOLLIN | how, .data = {.u64 = what}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
   };
-  add(process.control(), kControl);
-  add(process.pidfd(), kEnd);
-  for (std::uint32_t worker = 0; worker < workers_; ++worker) add(process.told_by(worker), kFirstWorker + worker);
+  writing_ = false;
+  add(process.control(), kControl, 0);
+  add(process.pidfd(), kEnd, 0);
+  // Edge-triggered: each write to them is told of, and nobody has to read them empty.
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) add(process.told_by(worker), kFirstWorker + worker, EPOLLET);
 }
 
 // After the process's end: nothing of it is waited for any more, and the workers are told.
 void Hosted::take_down(const std::string& why) {
-  const bool was_up = life_.exchange(0) != 0;
+  life_.store(0);
   std::uint64_t in_flight = 0;
   for (const auto& lane : lanes_) in_flight += lane->in_flight.load(std::memory_order_relaxed);
   std::vector<std::uint64_t> completions;
@@ -418,7 +420,6 @@ void Hosted::take_down(const std::string& why) {
   if (!was_serving) return;
   if (up_ != 0) host.metrics->add(up_, -1);
   if (ending) return;
-  (void)was_up;
   say(CLEAT_ERROR, "the process " + std::to_string(process->pid()) + " of " + hosting_.file + " " + why + "; " + std::to_string(in_flight) +
                        (in_flight == 1 ? " call" : " calls") + " in flight failed; it is started again in " + std::to_string(wait_.count()) + " ms");
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
@@ -433,8 +434,9 @@ void Hosted::turn(Clock::time_point until) {
     if (lanes_[worker]->behind.load()) next = std::min(next, Clock::now() + milliseconds(5));
   }
   const auto left = std::chrono::ceil<milliseconds>(next - Clock::now()).count();
-  if (channel_ != nullptr && !has_ended_) {
-    epoll_event event{.events = EPOLLIN | (channel_->wants_to_write() ? std::uint32_t{EPOLLOUT} : 0U), .data = {.u64 = kControl}};
+  if (channel_ != nullptr && !has_ended_ && channel_->wants_to_write() != writing_) {
+    writing_ = !writing_;
+    epoll_event event{.events = EPOLLIN | (writing_ ? std::uint32_t{EPOLLOUT} : 0U), .data = {.u64 = kControl}};
     ::epoll_ctl(epoll_, EPOLL_CTL_MOD, process_->control(), &event);
   }
   epoll_event events[64];
@@ -458,7 +460,6 @@ void Hosted::turn(Clock::time_point until) {
       if (!violation_.empty()) how_ = violation_ + ", and " + how_;
     } else {
       const auto worker = static_cast<std::uint32_t>(what - kFirstWorker);
-      [[maybe_unused]] const ssize_t got = ::read(process_->told_by(worker), &number, sizeof number);
       post(*lanes_[worker], worker);
     }
   }

@@ -123,6 +123,7 @@ class Hosted {
   std::chrono::milliseconds wait_{0};
   std::uint64_t lives_ = 0;
   bool has_ended_ = false;
+  bool writing_ = false;                            // the socket is watched for room
   std::string how_;                                 // it ended
   std::thread thread_;
 };
