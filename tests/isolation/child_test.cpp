@@ -327,6 +327,20 @@ TEST_CASE("a question is answered while hooks that come meanwhile wait their tur
   CHECK(kernel.done().call == next);
 }
 
+TEST_CASE("a question of a thread of the plugin's own goes through worker 0") {
+  Running kernel(2);
+  std::uint32_t asked_on = 99;
+  kernel.asked = [&](std::uint32_t worker, std::uint32_t number, Function function, Reader&) {
+    CHECK(function == Function::kKvAdd);
+    asked_on = worker;
+    kernel.answer(worker, number, CLEAT_LIMIT, "kv: the space is full", "");
+  };
+  kernel.run(request("kv-thread", exchange(1)));
+  for (int i = 0; i < 100 && kernel.logged("kv-thread") == 0; ++i) kernel.receive(0, 20);
+  CHECK(asked_on == 0);
+  CHECK(kernel.logged("kv-thread: add=-5 value=0 text=kv: the space is full") == 1);
+}
+
 TEST_CASE("a call is started by the kernel, and its event is told to the plugin") {
   Running kernel;
   kernel.asked = [&](std::uint32_t worker, std::uint32_t number, Function function, Reader& arguments) {
@@ -476,6 +490,16 @@ TEST_CASE("signals to the whole group leave it; it ends by itself, the plugin de
   CHECK(kernel.wait_for_end() == 0);
   CHECK(kernel.logged("worker_stop: 0") == 1);
   CHECK(kernel.logged("destroyed") == 1);
+}
+
+TEST_CASE("a hook that never returns does not keep the process when the kernel is gone") {
+  Running kernel;
+  kernel.hook(request("hang"));
+  REQUIRE(kernel.wait_for_log("hanging"));
+  kernel.hang_up();
+  CHECK(kernel.wait_for_end() == 1);
+  CHECK(kernel.logged("a hook still runs although the kernel is gone") == 1);
+  CHECK(kernel.logged("destroyed") == 0);
 }
 
 TEST_CASE("a message that cannot be ends the process with a line") {

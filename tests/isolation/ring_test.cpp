@@ -116,7 +116,7 @@ TEST_CASE("a reader that sleeps is woken once, and does not sleep over a message
 
 TEST_CASE("two threads pass messages of many sizes without losing or mixing one", "[threads]") {
   Memory memory;
-  constexpr std::uint32_t kMessages = 100'000;
+  constexpr std::uint32_t kMessages = 20'000;
   std::thread other([&] {
     RingWriter writer(memory.bytes.get(), kCapacity);
     for (std::uint32_t i = 0; i < kMessages; ++i) {

@@ -123,8 +123,7 @@ int host_plugin() {
   for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE}) std::signal(one, SIG_IGN);
   keep_from_children(kControlDescriptor);
   if (is_open(kMemoryDescriptor)) keep_from_children(kMemoryDescriptor);
-  const auto process = std::make_unique<Process>(kControlDescriptor);
-  return process->run();
+  return (new Process(kControlDescriptor))->run();  // never destroyed: a thread that the plugin left behind may still call the host
 }
 
 Process* Process::current() { return the_process.load(std::memory_order_acquire); }
@@ -133,13 +132,6 @@ Process::Process(int socket) : control(socket), posted_event_(::eventfd(0, EFD_C
   if (posted_event_ < 0) die("no event descriptor is to be had");
   the_process.store(this, std::memory_order_release);
   log::send_to(log_to_kernel);
-}
-
-Process::~Process() {
-  log::send_to(nullptr);
-  the_process.store(nullptr, std::memory_order_release);
-  ::close(posted_event_);
-  if (memory_ != nullptr) ::munmap(memory_, memory_bytes_);
 }
 
 int Process::run() {

@@ -31,11 +31,9 @@ class Process {
   static constexpr std::uint64_t kEndWaitMs = 5'000;  // for hooks that still run when the kernel is gone
   static constexpr std::uint32_t kWorkersMax = 256;
 
-  explicit Process(int socket);
+  explicit Process(int socket);  // once, and for ever
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
-  ~Process();
-
   static Process* current();  // [any] the one there is
   int run();
 

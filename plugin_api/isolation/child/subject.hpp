@@ -26,11 +26,14 @@ constexpr HookLane lane_of(HookNumber hook) {
   return HookLane::kHead;
 }
 
+inline constexpr std::size_t kKeptBytes = 64 * 1024;  // of a buffer that is used again; what is larger is given back
+
 // A list of operations as it goes out.
 struct Operations {
   Writer writer;
   std::uint32_t count = 0;
   void clear() {
+    if (writer.bytes.capacity() > kKeptBytes) writer.bytes = {};
     writer.clear();
     count = 0;
   }

@@ -122,6 +122,10 @@ void ChildWorker::run() {
     if (!turn()) wait();
   }
   stop();
+  {
+    const std::lock_guard lock(mutex_);
+    takes_tasks_ = false;
+  }
   run_tasks();
   ended_ = true;
 }
@@ -167,7 +171,7 @@ void ChildWorker::wake_kernel() {
 bool ChildWorker::post(Task task) {
   {
     const std::lock_guard lock(mutex_);
-    if (posted_.size() >= kPostedMax) return false;
+    if (!takes_tasks_ || posted_.size() >= kPostedMax) return false;
     posted_.push_back(std::move(task));
   }
   if (current_worker != this) wake();  // else it looks before it waits
@@ -298,6 +302,7 @@ void ChildWorker::hook() {
     call.operations.writer.text(x.piece.view());
     ++call.operations.count;
   }
+  if (x.piece.capacity() > kKeptBytes) x.piece.release();
   if (verdict == CLEAT_SUSPEND) {
     if (call.ticket != 0) {
       call.suspended = true;

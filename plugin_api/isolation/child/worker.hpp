@@ -139,7 +139,8 @@ class ChildWorker {
   std::vector<bool> announced_;       // by series
 
   std::mutex mutex_;
-  std::vector<Task> posted_;          // under it
+  std::vector<Task> posted_;          // under it, as is
+  bool takes_tasks_ = true;
 };
 
 }  // namespace cleat::isolation

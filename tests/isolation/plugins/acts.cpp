@@ -235,6 +235,16 @@ cleat_verdict on_request(void* instance, cleat_exchange x) {
   if (act == "unsubscribe") return CLEAT_UNSUBSCRIBE;
   if (act == "call") return act_call(acts, x);
   if (act == "kv") act_kv(acts);
+  if (act == "kv-thread") {
+    if (acts.thread.joinable()) acts.thread.join();
+    acts.thread = std::thread([&acts] {
+      std::int64_t value = 0;
+      const cleat_status status = acts.kv->add(acts.space, str("n"), 5, 0, &value);
+      acts.say("kv-thread: add=" + std::to_string(status) + " value=" + std::to_string(value) + " text=" + last_error());
+    });
+  }
+  if (act == "hang") acts.say("hanging");
+  if (act == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
   if (act == "facts") act_facts(acts, x);
   if (act == "stale") act_stale(acts, x);
   if (act == "keep") acts.kept = x;
