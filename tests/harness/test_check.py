@@ -101,6 +101,7 @@ STATES = [
     ("{state: kept, give: elsewhere}", ["called on the wrong thread"]),
     ("{state: kept, take: unknown}", ["it does not take what it has given itself"]),
     ("{state: kept, take: throws}", ["an exception left the plugin", "it does not take what it has given itself"]),
+    ("{state: kept, take: keeps}", ["was used after it had died"]),
     ("{state: kept, take: credulous}", ["what is behind the view was touched", "a format that it cannot know is taken"]),
 ]
 

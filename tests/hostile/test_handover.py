@@ -12,7 +12,7 @@ import threading
 import pytest
 from hostile import PLUGINS, ask, in_chain, instance
 from processes import wait_until
-from proxy import listener
+from proxy import SANITIZED, Proxy, listener
 
 REFUSED = r"the reload was refused, nothing has changed"
 
@@ -97,6 +97,26 @@ def test_a_reload_that_is_refused_later_takes_nothing_from_the_old_instance(orig
     assert "took over 4 bytes" in proxy.log() and said(proxy) == ("kept", [])
     reload(proxy, config(origin, "3"))
     assert said(proxy) == ("kept+", [])
+
+
+def test_a_give_that_holds_the_control_thread_is_named_and_no_request_waits_for_it(origin, start):
+    proxy = start(config(origin, "1", state="kept", give="blocks"))
+    proxy.file.write_text(json.dumps(config(origin, "2")))
+    proxy.signal(signal.SIGHUP)
+    proxy.wait_for_line(r"plugin/one give holds cleat for \d+ ms already")
+    assert said(proxy)[0] == "kept"
+    proxy.wait_for_line(r"plugin/one give has let cleat go")
+    proxy.wait_for_line(r"generation 2 is in force")
+    assert said(proxy)[0] == "kept+"
+
+
+def test_a_give_that_crashes_is_blamed_on_the_old_instance(origin, tmp_path):
+    proxy = Proxy(config(origin, "1", give="crashes"), tmp_path)
+    proxy.file.write_text(json.dumps(config(origin, "2")))
+    proxy.signal(signal.SIGHUP)
+    code = proxy.wait()
+    assert code == -signal.SIGABRT or (SANITIZED and code > 0)
+    assert "*** plugin: one, hook give, generation 1" in proxy.lines()
 
 
 def test_no_request_fails_while_state_is_handed_on(origin, start):

@@ -1,10 +1,11 @@
 // Hands its state over (cleat.handover/1), honestly or not, as its configuration says. The state is a text: `state` of the first, then what each
 // took, and "+" for each time that it was taken. A request is answered with it, and with what odd calls came to.
 //   give: well (the default), nothing, fails, throws, throws_int, too_much, no_bytes, stale, elsewhere (from a thread of its own), later (a thread of
-//         its own goes on writing after give has returned)
-//   take: well (the default), unknown, fails, throws, credulous (it believes a size that it reads, and copies as much)
+//         its own goes on writing after give has returned), crashes, blocks (1.5 s)
+//   take: well (the default), unknown, fails, throws, credulous (it copies more than there is), keeps (it looks at the bytes again later)
 // Without the C++ wrapper, whose trampolines would catch what is thrown.
-#include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,8 @@ namespace {
 const cleat_host_config* config;
 const cleat_host_handover* handover;
 
+volatile char sink;
+cleat_str kept;  // by take, for too long
 std::mutex mutex;
 std::string calls;  // guarded by mutex; of all instances of this file
 
@@ -60,6 +63,8 @@ cleat_status give(void* instance, std::uint64_t to, std::uint32_t* format) {
   if (from.give == "fails") return CLEAT_FAILED;
   if (from.give == "throws") throw std::runtime_error("thrown by give");
   if (from.give == "throws_int") throw 42;
+  if (from.give == "crashes") std::abort();
+  if (from.give == "blocks") std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   if (from.give == "no_bytes") note("no_bytes", handover->write(to, {nullptr, 9}));
   if (from.give == "too_much") {
     const std::string block(1024 * 1024, 'x');
@@ -96,11 +101,13 @@ cleat_status take(void* instance, std::uint32_t format, cleat_str bytes) {
     return CLEAT_OK;
   }
   if (format != 1) return CLEAT_UNSUPPORTED;
+  if (to.take == "keeps") kept = bytes;
   to.state = std::string(bytes.data, bytes.size) + "+";
   return CLEAT_OK;
 }
 
 cleat_verdict on_request(void* instance, cleat_exchange x) {
+  if (kept.size != 0) sink = kept.data[0];
   std::string text = static_cast<Instance*>(instance)->state + "\n";
   {
     const std::lock_guard lock(mutex);
