@@ -201,7 +201,7 @@ def test_a_changed_instance_knows_what_the_last_one_knew(what, origin, start, tm
         assert server.queries == queries
         assert len(re.findall(r"plugin/dns took over \d+ bytes of state, format 1", proxy.log())) == 3
         assert "going on without" not in proxy.log()
-        assert numbers(proxy)['cleat_dns_names{instance="dns"}'] == 2
+        wait_until(lambda: numbers(proxy)['cleat_dns_names{instance="dns"}'] == 2, "the last instance to be gone")
 
 
 # The new instance did not know the family whose queries failed, and gave a list without it.
