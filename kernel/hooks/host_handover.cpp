@@ -1,4 +1,7 @@
 // cleat.handover/1: one state at a time, in memory for as long as it takes to hand it on. Control thread.
+#include <string>
+#include <utility>
+
 #include "kernel/base/log.hpp"
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/handover.hpp"

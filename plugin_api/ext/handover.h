@@ -26,7 +26,7 @@ typedef struct cleat_host_handover {
   cleat_status (*write)(uint64_t handover, cleat_str bytes);
 } cleat_host_handover;
 
-/* The plugin's half: both entries are there. A copy of an old file may be asked by a new one, and the other way round. */
+/* The plugin's half: both entries are there. Of the two instances either may be of the newer build. */
 typedef struct cleat_plugin_handover {
   uint32_t size;
   uint32_t reserved;
