@@ -32,6 +32,18 @@ void Node::ask_all() const {
   }
 }
 
+std::unique_ptr<Node> Node::copy() const {
+  auto made = std::make_unique<Node>();
+  made->type = type;
+  made->position = position;
+  made->scalar = scalar;
+  made->quoted = quoted;
+  made->label = label;
+  made->path = path;
+  for (const Member& member : members) made->members.push_back({member.key, member.key_position, member.value->copy()});
+  return made;
+}
+
 // --- errors --------------------------------------------------------------------------------------------------------------
 
 void Diagnostics::error(const Node& node, std::string_view text) { add(node.label, node.position, node.path, text); }

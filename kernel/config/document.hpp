@@ -41,6 +41,7 @@ class Node {
   // A map's value, or nullptr; remembers that it was asked for.
   const Node* get(std::string_view key) const;
   void ask_all() const;              // the whole subtree counts as asked for
+  std::unique_ptr<Node> copy() const;  // of the same places; nothing of it has been asked for
 };
 
 // Collects every error of a load; printed as "file:line:column: path: what (did you mean "x"?)", document by document, sorted by position.

@@ -47,7 +47,7 @@ cleat_status body_subscribe(cleat_exchange handle, cleat_part part, std::uint32_
   return CLEAT_OK;
 }
 
-// The piece that the running body hook may change, or nullptr and the status to answer.
+// The piece that the running body hook may change, or a callback while that hook is suspended; or nullptr and the status to answer.
 Buffer* piece_of(cleat_exchange handle, cleat_part part, Exchange*& x, cleat_status& status) {
   x = exchange_of(handle, status);
   if (x == nullptr) return nullptr;
@@ -56,8 +56,9 @@ Buffer* piece_of(cleat_exchange handle, cleat_part part, Exchange*& x, cleat_sta
     status = no_part();
     return nullptr;
   }
-  if (!pipe->in_hook || !in_hook(*x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody)) {
-    status = fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part");
+  const bool running = pipe->in_hook && in_hook(*x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody);
+  if (!running && !pipe->held_by(position_in_chain(*x))) {
+    status = fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part, or while it is suspended");
     return nullptr;
   }
   return &pipe->piece;

@@ -15,6 +15,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/tls.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/plugin.h"
 
 namespace cleat::hooks {
@@ -28,8 +29,16 @@ struct PluginFile {
 };
 Result<PluginFile> read_plugin_file(const std::string& file);
 
+struct JudgedFile {
+  PluginFile file;
+  Note note;
+};
+
 class Library {
  public:
+  // The file and its note, once this host has agreed to it: nothing of it has been run.
+  static Result<JudgedFile> judge(const std::string& file);
+
   // Loads the file, or finds its content among those loaded for this host. The error is a sentence about the file, without its name.
   static Result<std::shared_ptr<Library>> open(const std::string& file, const cleat_host* host);
 
@@ -45,6 +54,7 @@ class Library {
   const cleat_plugin_balancer* balancer() const { return has_balancer_ ? &balancer_ : nullptr; }
   const cleat_plugin_tls* tls() const { return has_tls_ ? &tls_ : nullptr; }
   const cleat_plugin_config_source* config_source() const { return has_config_source_ ? &config_source_ : nullptr; }
+  const cleat_plugin_handover* handover() const { return has_handover_ ? &handover_ : nullptr; }
 
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -62,9 +72,8 @@ class Library {
   cleat_plugin_balancer balancer_{};
   cleat_plugin_config_source config_source_{};
   cleat_plugin_tls tls_{};
-  bool has_handler_ = false;
-  bool has_balancer_ = false;
-  bool has_config_source_ = false, has_tls_ = false;
+  cleat_plugin_handover handover_{};
+  bool has_handler_ = false, has_balancer_ = false, has_config_source_ = false, has_tls_ = false, has_handover_ = false;
 };
 
 bool has_go_runtime();           // a Go plugin was loaded: its runtime's threads run until the process ends

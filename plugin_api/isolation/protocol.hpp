@@ -133,7 +133,7 @@ enum class Function : std::uint16_t {
   kDrain, kShutdown,   // u64 completion                    -> - (once the hook has returned)
   kDestroy,            // -                                 -> -, and the process ends
 };
-// A control frame: u8 0 = a request, 1 = an answer; u32 number (a request's own, of its side; 0: not answered); u16 Function; then the arguments; or
+// A control frame: u8 0 = a request, 1 = an answer; u32 number (a request's own, of its side; 0: not answered); u16 Function; then the arguments; of an answer
 // i32 status, text error, what it answers.
 
 // --- writing and reading them ---

@@ -1,128 +1,89 @@
-// What a plugin's own process reads of the kernel's side: any bytes as a hook's call, as an event of a call, and as a ring. What is taken says the same when it
-// is written again; what a ring gives was within it.
-#include <algorithm>
+// What a plugin's process may write on its ring and on its socket, and into the ring's own numbers: whatever the bytes are, reading them looks at no
+// others, ends, and what was understood is within what came. The first byte chooses which.
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "kernel/base/check.hpp"
-#include "plugin_api/ext/metadata.h"
-#include "plugin_api/isolation/child/snapshot.hpp"
+#include "plugins/isolation_process/channel.hpp"
+#include "plugins/isolation_process/message.hpp"
 #include "plugin_api/isolation/ring.hpp"
-
-using namespace cleat;
-using namespace cleat::isolation;
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
-void write(Writer& writer, const http::Fields& fields) {
-  writer.number(fields.size());
-  for (const http::Field& field : fields) {
-    writer.text(field.name);
-    writer.text(field.value);
+void check(bool holds) {
+  if (!holds) std::abort();
+}
+
+bool within(std::string_view part, std::string_view all) {
+  return part.empty() || (part.data() >= all.data() && part.data() + part.size() <= all.data() + all.size());
+}
+
+void read_message(std::string_view bytes) {
+  static isolation_process::Message message;  // used again, as a worker does
+  if (!message.read(bytes)) return;
+  for (const cleat_header& field : message.fields) {
+    check(within({field.name.data, field.name.size}, bytes));
+    check(within({field.value.data, field.value.size}, bytes));
+  }
+  for (const isolation_process::Step& step : message.steps) {
+    check(within(step.text, bytes) && within(step.value, bytes) && within(step.reason, bytes));
+    check(step.fields.first + step.fields.count <= message.fields.size());
+  }
+  for (const cleat_str& label : message.labels) check(within({label.data, label.size}, bytes));
+  if (message.what == isolation_process::FromProcess::kAsk) {
+    const isolation_process::Question& question = message.question;
+    check(within(question.key, bytes) && within(question.value, bytes) && within(question.target, bytes));
+    check(question.fields.first + question.fields.count <= message.fields.size());
   }
 }
 
-std::string written(const Snapshot& one) {
-  Writer writer;
-  writer.number(one.head.call);
-  writer.number(one.head.hook);
-  writer.number(one.head.subject);
-  writer.number(one.head.body_max);
-  writer.number(one.head.route);
-  writer.number(one.head.extra);
-  writer.number(one.head.has);
-  writer.number(one.head.now_ms);
-  if (one.has(kHasRequest)) {
-    for (const std::string_view part : {one.request.method, one.request.scheme, one.request.authority, one.request.target}) writer.text(part);
-    write(writer, one.request.fields);
-  }
-  if (one.has(kHasResponse)) {
-    writer.number(one.status);
-    write(writer, one.response);
-  }
-  if (one.has(kHasRequestTrailers)) write(writer, one.request_trailers);
-  if (one.has(kHasResponseTrailers)) write(writer, one.response_trailers);
-  if (one.has(kHasPiece)) writer.text(one.piece);
-  if (one.has(kHasAttemptEnd)) {
-    for (const std::uint32_t number : {one.attempt_end.attempt, one.attempt_end.how, one.attempt_end.status, one.attempt_end.flags}) writer.number(number);
-    writer.number(one.attempt_end.elapsed_us);
-  }
-  writer.number(static_cast<std::uint32_t>(one.texts.size()));
-  for (const auto& [attribute, text] : one.texts) {
-    writer.number(attribute);
-    writer.text(text);
-  }
-  writer.number(static_cast<std::uint32_t>(one.integers.size()));
-  for (const auto& [attribute, value] : one.integers) {
-    writer.number(attribute);
-    writer.number(value);
-  }
-  writer.number(static_cast<std::uint32_t>(one.metadata.size()));
-  for (const MetadataValue& value : one.metadata) {
-    writer.number(value.key);
-    writer.number(static_cast<std::uint8_t>(value.type));
-    if (value.type == CLEAT_METADATA_TEXT) writer.text(value.text);
-    if (value.type == CLEAT_METADATA_INTEGER) writer.number(value.integer);
-    if (value.type == CLEAT_METADATA_NUMBER) writer.number(value.number);
-  }
-  return std::move(writer.bytes);
+void read_frame(std::string_view bytes) {
+  isolation_process::Frame frame;
+  if (!isolation_process::read_frame(bytes, frame)) return;
+  check(within(frame.error, bytes) && within(frame.rest, bytes));
+  isolation_process::Message message;
+  cleat::isolation::Reader in(frame.rest);
+  if (frame.function <= isolation_process::Function::kEventPublish) message.read_arguments(frame.function, in);
 }
 
-std::string written(const CallEvent& one) {
-  Writer writer;
-  writer.number(one.call);
-  writer.number(one.owner);
-  writer.number(one.event.kind);
-  writer.number(one.event.how);
-  writer.number(one.event.status);
-  const auto fields = [&](const std::vector<cleat_header>& all) {
-    writer.number(static_cast<std::uint32_t>(all.size()));
-    for (const cleat_header& field : all) {
-      writer.text(field.name);
-      writer.text(field.value);
-    }
-  };
-  fields(one.headers);
-  writer.text(one.event.body);
-  fields(one.trailers);
-  writer.text(one.event.reason);
-  return std::move(writer.bytes);
-}
-
-// The first 8 bytes are what the other side says it has written, the rest is the ring's memory.
-void read_ring(std::string_view input) {
+// The shared memory is the bytes: first how far it was written, then what is in the ring, from its beginning on. Twice: the second time where the
+// first one stopped.
+void read_ring(std::string_view bytes) {
   constexpr std::uint64_t kCapacity = 4096;
-  if (input.size() < 8) return;
-  const std::unique_ptr<void, decltype(&std::free)> memory(std::aligned_alloc(64, ring_bytes(kCapacity)), &std::free);
-  std::memset(memory.get(), 0, ring_bytes(kCapacity));
-  std::uint64_t says;
-  std::memcpy(&says, input.data(), sizeof says);
-  static_cast<RingMemory*>(memory.get())->written = says % (2 * kCapacity);
-  input.remove_prefix(8);
-  std::memcpy(static_cast<char*>(memory.get()) + sizeof(RingMemory), input.data(), std::min<std::size_t>(input.size(), kCapacity));
-  RingReader reader(memory.get(), kCapacity);
+  struct alignas(64) Memory {
+    char bytes[cleat::isolation::ring_bytes(kCapacity)] = {};
+  };
+  const auto memory = std::make_unique<Memory>();
+  auto* const ring = new (memory->bytes) cleat::isolation::RingMemory{};
+  std::uint64_t written = 0;
+  std::memcpy(&written, bytes.data(), bytes.size() < 8 ? bytes.size() : 8);
+  bytes.remove_prefix(bytes.size() < 8 ? bytes.size() : 8);
+  std::memcpy(memory->bytes + sizeof(cleat::isolation::RingMemory), bytes.data(), bytes.size() < kCapacity ? bytes.size() : kCapacity);
+  cleat::isolation::RingReader reader(memory->bytes, kCapacity);
   std::string message;
-  std::uint64_t messages = 0;
-  while (reader.read(message) == RingReader::Got::kMessage) {
-    CLEAT_CHECK(message.size() < kCapacity && ++messages <= kCapacity / 8);
+  for (int pass = 0; pass < 2; ++pass) {
+    ring->written.store(ring->read.load() + written);
+    for (std::uint64_t read = 0;; ++read) {
+      check(read <= kCapacity / 8);
+      if (reader.read(message) != cleat::isolation::RingReader::Got::kMessage) break;
+      check(message.size() <= kCapacity);
+    }
   }
 }
 
 }  // namespace
 
-int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
-  static BlockPool pool;
-  Arena arena(pool);
-  Snapshot snapshot;
-  if (read_snapshot(input, arena, snapshot)) CLEAT_CHECK(written(snapshot) == input);
-  CallEvent event;
-  if (read_call_event(input, event)) CLEAT_CHECK(written(event) == input);
-  read_ring(input);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 3) {
+    case 0: read_message(bytes); break;
+    case 1: read_frame(bytes); break;
+    default: read_ring(bytes); break;
+  }
   return 0;
 }
