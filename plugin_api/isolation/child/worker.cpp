@@ -513,7 +513,7 @@ bool ChildWorker::send(std::string_view message) {
 }
 
 cleat_status ChildWorker::ask(Function function, std::string_view arguments, std::string& answer) {
-  if (!running()) return hooks::fail_call(CLEAT_FAILED, "the worker does not run");
+  if (!running() || unheard_) return hooks::fail_call(CLEAT_FAILED, "the worker does not run");
   if (++question_ == 0) question_ = 1;
   const std::uint32_t number = question_;
   Writer writer;
@@ -545,7 +545,10 @@ cleat_status ChildWorker::ask(Function function, std::string_view arguments, std
       return status == CLEAT_OK ? CLEAT_OK : hooks::fail_call(status, error);
     }
     const std::uint64_t now = now_ms();
-    if (now >= until || quit_ || process.quitting()) return hooks::fail_call(CLEAT_FAILED, "the kernel does not answer");
+    if (now >= until || quit_ || process.quitting()) {
+      unheard_ = stopping_;
+      return hooks::fail_call(CLEAT_FAILED, "the kernel does not answer");
+    }
     if (reader_.sleep()) wait_event(wake_, static_cast<int>(std::min<std::uint64_t>(until - now, 1000)));
   }
 }

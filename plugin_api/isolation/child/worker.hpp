@@ -123,6 +123,7 @@ class ChildWorker {
   std::thread thread_;
   std::atomic<bool> quit_{false}, ended_{false};
   bool started_ = false, stopping_ = false, stopped_ = false;
+  bool unheard_ = false;             // while it stops the kernel's side may listen no more: one wait for an answer is enough to know
 
   std::string message_;              // the one at hand
   std::deque<std::string> kept_;
