@@ -393,8 +393,9 @@ void Hosted::watch(const Process& process) {
 // After the process's end: nothing of it is waited for any more, and the workers are told.
 void Hosted::take_down(const std::string& why) {
   life_.store(0);
+  ended_.store(lives_, std::memory_order_release);
   std::uint64_t in_flight = 0;
-  for (const auto& lane : lanes_) in_flight += lane->in_flight.load(std::memory_order_relaxed);
+  for (const auto& lane : lanes_) in_flight += lane->in_flight.load(std::memory_order_relaxed) + lane->lost.exchange(0, std::memory_order_relaxed);
   std::vector<std::uint64_t> completions;
   std::shared_ptr<Process> process;
   bool ending, was_serving;

@@ -53,6 +53,7 @@ class Hosted {
   Lane& lane(std::uint32_t worker) { return *lanes_[worker]; }
   bool has(cleat::isolation::HookNumber hook) const { return (hooks_.load(std::memory_order_relaxed) >> static_cast<unsigned>(hook) & 1) != 0; }
   std::uint64_t life() const { return life_.load(std::memory_order_acquire); }  // of the process that may be used now; 0: none
+  std::uint64_t ended() const { return ended_.load(std::memory_order_acquire); }  // the last process whose end was dealt with
   std::shared_ptr<Process> process();
   void violated(const Process& process, const char* what);                      // it sent what it must not: it is killed
   void count_failed(std::uint64_t calls) const;
@@ -91,7 +92,7 @@ class Hosted {
   const std::uint32_t workers_;
   const bool validate_only_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::atomic<std::uint64_t> life_{0};
+  std::atomic<std::uint64_t> life_{0}, ended_{0};
   std::atomic<std::uint64_t> hooks_{0};
   cleat_series restarts_ = 0, failed_ = 0, up_ = 0;
 

@@ -63,6 +63,7 @@ bool Lane::current() {
   if (next == nullptr || next->life != life) return false;
   process_ = std::move(next);
   life_ = life;
+  broken_ = false;
   writer_ = process_->writer(worker_);
   reader_ = process_->reader(worker_);
   Writer begin;
@@ -91,6 +92,7 @@ void Lane::leave() {
   series_.clear();
   connections_.clear();
   process_.reset();
+  if (hosted_.ended() < life_) lost.fetch_add(static_cast<std::uint32_t>(failed), std::memory_order_relaxed);
   life_ = 0;
   hosted_.count_failed(failed);
 }
@@ -135,7 +137,7 @@ cleat_verdict Lane::call(HookNumber hook, std::uint64_t subject, std::uint32_t e
   head.call = enter(subject, exchange);
   out_.clear();
   write_snapshot(out_, head, end, process_->keys);
-  if (!kept_.empty() || !write(out_.bytes, true)) {
+  if (!write_kept() || !write(out_.bytes, true)) {
     forget(*find(head.call));
     return fail(subject, out_.bytes.size() > writer_.message_max() ? "what its hook is told does not fit the ring: raise isolation.ring"
                                                                    : "its process does not keep up: the ring is full");
@@ -169,7 +171,7 @@ void Lane::tell(HookNumber hook, std::uint64_t subject) {
     }
     out_.clear();
     write_snapshot(out_, head, nullptr, process_->keys);
-    if (kept_.empty() && write(out_.bytes, true)) return;
+    if (write_kept() && write(out_.bytes, true)) return;
     hosted_.count_failed(1);
     begun = true;
   }
@@ -177,7 +179,7 @@ void Lane::tell(HookNumber hook, std::uint64_t subject) {
   Writer end;
   end.number(ToProcess::kForget);
   end.number(subject);
-  if (!kept_.empty() || !write(end.bytes, false)) write_or_keep(std::move(end.bytes));
+  if (!write_kept() || !write(end.bytes, false)) write_or_keep(std::move(end.bytes));
 }
 
 // --- calls that are out ---
@@ -209,6 +211,11 @@ void Lane::forget(Pending& pending) {
   in_flight.store(in_flight.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
 }
 
+void Lane::violated(const char* what) {
+  broken_ = true;
+  hosted_.violated(*process_, what);
+}
+
 // --- writing ---
 
 bool Lane::write(std::string_view message, bool wake) {
@@ -222,7 +229,7 @@ void Lane::write_or_keep(std::string message) {
   kept_bytes_ += message.size() + 32;
   kept_.push_back(std::move(message));
   behind.store(true);
-  if (kept_bytes_ > kKeptBytesMax) hosted_.violated(*process_, "it does not read what it has asked for");
+  if (kept_bytes_ > kKeptBytesMax) violated("it does not read what it has asked for");
 }
 
 bool Lane::write_kept() {
@@ -240,14 +247,12 @@ bool Lane::write_kept() {
 void Lane::drain() {
   posted.store(false);
   int left = kMessagesAtOnce;
-  bool broken = false;
-  while (process_ != nullptr && !broken) {  // what it wrote before its end counts
+  while (process_ != nullptr && !broken_) {  // what it wrote before its end counts
     const RingReader::Got got = reader_.read(in_);
     if (got == RingReader::Got::kNothing) {
       if (hosted_.life() != life_ || reader_.sleep()) break;
     } else if (got == RingReader::Got::kBroken || !message_.read(in_)) {
-      hosted_.violated(*process_, "what is in its ring is no message");
-      broken = true;
+      violated("what is in its ring is no message");
     } else {
       handle(message_);
       if (--left == 0) {
@@ -272,10 +277,10 @@ void Lane::handle(const Message& message) {
     case FromProcess::kOperations: operate(message); return;
     case FromProcess::kAsk: answer(message.question); return;
     case FromProcess::kMetrics:
-      if (!take_samples(message)) hosted_.violated(*process_, "it counted in a series that it has not named");
+      if (!take_samples(message)) violated("it counted in a series that it has not named");
       return;
     case FromProcess::kSeries:
-      if (!take_series(message)) hosted_.violated(*process_, "it named too many series");
+      if (!take_series(message)) violated("it named too many series");
       return;
     case FromProcess::kWorkerStopped: return;
   }
@@ -284,7 +289,7 @@ void Lane::handle(const Message& message) {
 void Lane::finish(const Message& message) {
   Pending* const found = find(message.call_or_subject);
   if (found == nullptr || message.verdict > CLEAT_UNSUBSCRIBE || message.verdict == CLEAT_SUSPEND) {
-    hosted_.violated(*process_, "it answered a call that is not out, or with no verdict");
+    violated("it answered a call that is not out, or with no verdict");
     return;
   }
   const Pending pending = *found;

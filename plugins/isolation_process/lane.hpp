@@ -36,6 +36,7 @@ class Lane {
   std::atomic<bool> posted{false};          // a drain is on its way
   std::atomic<bool> running{false};         // between start and stop
   std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::uint32_t> lost{0};       // that were in flight when the lane left a process that its own thread has not seen end yet
   std::atomic<bool> behind{false};          // messages wait for room in the ring: drain again soon
   std::atomic<bool> ping{false};            // the next drain says something to the process that it has to read
 
@@ -64,6 +65,7 @@ class Lane {
   bool write(std::string_view message, bool wake);
   void write_or_keep(std::string message);
   bool write_kept();
+  void violated(const char* what);
   void handle(const Message& message);
   void finish(const Message& message);
   void operate(const Message& message);
@@ -79,6 +81,7 @@ class Lane {
   const std::uint32_t worker_;
   std::shared_ptr<Process> process_;        // nullptr: none, or none yet
   std::uint64_t life_ = 0;
+  bool broken_ = false;                     // nothing more of it is read
   cleat::isolation::RingWriter writer_;
   cleat::isolation::RingReader reader_;
   cleat::isolation::Writer out_;

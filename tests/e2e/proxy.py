@@ -57,7 +57,7 @@ ISOLATED = ("access_log", "api_key", "grpc", "header_rewrite", "retry") if ISOLA
 
 def isolated(config):
     """The configuration with `isolation: process` at those plugins."""
-    plugins = [{**one, "isolation": "process"} if one.get("use") in ISOLATED else one for one in config.get("plugins", ())]
+    plugins = [{**one, "isolation": "process"} if pathlib.Path(one.get("use", "")).stem in ISOLATED else one for one in config.get("plugins", ())]
     return {**config, "plugins": plugins} if plugins else config
 
 

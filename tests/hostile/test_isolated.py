@@ -72,7 +72,7 @@ def test_other_traffic_sees_nothing_of_crashes(start, origin):
     proxy = start(config(origin, workers=2))
     with Load(proxy.ports["others"], clients=8) as load:
         for _ in range(3):
-            assert ask(proxy, "closed", crash="killed").status == 500
+            assert ask(proxy, "closed", crash="abort").status == 500
             wait_up(proxy, "closed")
         load.wait_for_answers(100)
     load.assert_no_failure()
@@ -98,7 +98,7 @@ def test_it_is_killed_under_load(start, origin):
 def test_the_wait_before_the_next_start_doubles(start, origin):
     proxy = start(config(origin))
     for wait in (100, 200, 400):
-        ask(proxy, "closed", crash="killed")
+        ask(proxy, "closed", crash="abort")
         proxy.wait_for_line(rf"plugin/closed .*it is started again in {wait} ms")
         assert ask(proxy, "closed").status == 500  # at once: there is nobody to ask
         assert ask(proxy, "open").status == 200
@@ -112,7 +112,7 @@ def test_a_process_that_does_not_come_up_again_is_tried_again(start, origin, tmp
     file.write_bytes(content)
     proxy = start(config(origin, use=str(file)))
     file.unlink()
-    ask(proxy, "closed", crash="killed")
+    ask(proxy, "closed", crash="abort")
     proxy.wait_for_line(r"plugin/closed .*cannot be started again")
     assert ask(proxy, "closed").status == 500
     file.write_bytes(content)
@@ -187,7 +187,7 @@ def test_what_must_not_be_sent_is_a_crash(start, origin, where):
     proxy = start(config(origin, use="scribbles"))
     with Load(proxy.ports["others"], clients=2) as load:
         assert ask(proxy, "closed", scribble=where).status == 500
-        proxy.wait_for_line(r"plugin/closed the process \d+ of \S+ sent what it must not: .*, and was killed by signal 9")
+        proxy.wait_for_line(r"plugin/closed the process \d+ of \S+ sent what it must not: .*, and was killed by signal 9 .*; 1 call in flight failed")
         load.wait_for_answers(50)
     load.assert_no_failure()
     wait_up(proxy, "closed")
