@@ -320,9 +320,9 @@ bool Hosted::bring_up() {
   }
   created_ = std::move(answer);
   for (Progress& progress : progress_) progress = {0, Clock::now(), false};
-  if (up_ != 0) host.metrics->add(up_, 1);
   life_.store(process->life);
   set_state(State::kUp);
+  if (up_ != 0) host.metrics->add(up_, 1);
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
     if (lives_ != 1 && lanes_[worker]->running.load()) post(*lanes_[worker], worker);
   }
