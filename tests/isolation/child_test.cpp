@@ -373,7 +373,7 @@ TEST_CASE("a call is started by the kernel, and its event is told to the plugin"
   CHECK(kernel.wait_for_log("called: kind=1 status=204 body=body owner=x"));
 }
 
-TEST_CASE("a body's piece is changed here and told whole") {
+TEST_CASE("a body's piece is changed here, also while its hook is suspended, and told whole") {
   Running kernel;
   CHECK(kernel.run(request("subscribe")).operations == Operations{"body_subscribe 0 1 0"});
   CHECK(kernel.wait_for_log("subscribe: large=-5"));
@@ -384,6 +384,8 @@ TEST_CASE("a body's piece is changed here and told whole") {
   call.piece = &piece;
   CHECK(kernel.run(call).operations == Operations{"body_replace 0 bc!"});
   CHECK(kernel.wait_for_log("piece: bc! other=-6"));
+  call.request.emplace_back("act", "suspend-timer");
+  CHECK(kernel.run(call).operations == Operations{"body_replace 0 abc later"});
 }
 
 TEST_CASE("retries and statuses are judged by what was told") {

@@ -215,32 +215,34 @@ cleat_status body_subscribe(cleat_exchange handle, cleat_part part, std::uint32_
   });
 }
 
-// Runs `use` with the piece of the body hook that is running.
+// Runs `use` with the piece of the body hook that is running, or suspended.
 template <class Use>
 cleat_status with_piece(cleat_exchange handle, cleat_part part, Use&& use) {
   const Found at = find_exchange(handle);
   if (at.x == nullptr) return at.status;
   if (part > CLEAT_RESPONSE) return no_part();
   const HookNumber wanted = part == CLEAT_REQUEST ? HookNumber::kRequestBody : HookNumber::kResponseBody;
-  if (at.worker->running_hook(*at.x) != wanted) return wrong_phase("body: only inside the body hook of that part");
-  return use(*at.x);
+  const Call& call = at.x->calls[static_cast<std::size_t>(lane_of(wanted))];
+  if (at.worker->running_hook(*at.x) != wanted && !(call.suspended && call.hook == wanted)) {
+    return wrong_phase("body: only inside the body hook of that part, or while it is suspended");
+  }
+  return use(*at.x, at.x->pieces[part]);
 }
-
-std::uint64_t piece_max(const Subject& x) { return x.now.head.body_max; }
 
 template <class Change>
 cleat_status change_piece(cleat_exchange handle, cleat_part part, Change&& change) {
-  return with_piece(handle, part, [&](Subject& x) {
-    const cleat_status status = change(x.piece, piece_max(x));
-    if (status == CLEAT_OK) x.piece_changed = true;
+  return with_piece(handle, part, [&](const Subject& x, Subject::Piece& piece) {
+    constexpr std::uint64_t kNotTold = std::uint64_t{1} << 30;  // it has to fit the ring, and is the kernel's side's to judge
+    const cleat_status status = change(piece.bytes, x.now.head.body_max != 0 ? x.now.head.body_max : kNotTold);
+    if (status == CLEAT_OK) piece.changed = true;
     return status;
   });
 }
 
 cleat_status body_view(cleat_exchange x, cleat_part part, cleat_str* data) {
   if (data == nullptr) return invalid("body view: the output is NULL");
-  return with_piece(x, part, [&](Subject& found) {
-    *data = to_str(found.piece.view());
+  return with_piece(x, part, [&](const Subject&, const Subject::Piece& piece) {
+    *data = to_str(piece.bytes.view());
     return CLEAT_OK;
   });
 }

@@ -211,6 +211,7 @@ void Process::load(const Control::Frame& request) {
   if (loaded.balancer() != nullptr) halves.emplace_back(CLEAT_EXT_BALANCER);
   if (loaded.config_source() != nullptr) halves.emplace_back(CLEAT_EXT_CONFIG_SOURCE);
   if (loaded.tls() != nullptr) halves.emplace_back(CLEAT_EXT_TLS);
+  if (loaded.handover() != nullptr) halves.emplace_back(CLEAT_EXT_HANDOVER);
   writer.number(static_cast<std::uint32_t>(halves.size()));
   for (const std::string_view half : halves) writer.text(half);
   control.answer(request, CLEAT_OK, {}, writer.bytes);

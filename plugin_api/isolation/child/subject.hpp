@@ -62,8 +62,11 @@ struct Subject {
   Arena arena;
   Snapshot now;
   std::uint64_t told_us = 0; // when it came, of this process's clock
-  Buffer piece;
-  bool piece_changed = false;
+  struct Piece {             // at hand while the body hook of that part runs or is suspended
+    Buffer bytes;
+    bool changed = false;
+  };
+  std::array<Piece, 2> pieces;                // CLEAT_REQUEST, CLEAT_RESPONSE
   HookNumber head_hook = HookNumber::kCount;  // the latest of the heads' lane
   std::array<Call, 4> calls;                  // by lane
   Operations outside;                         // outside of its hooks
@@ -72,6 +75,9 @@ struct Subject {
   std::size_t metadata_bytes = 0;
   std::vector<std::uint32_t> timers;          // places in the worker's list
 
+  Piece* piece_of(HookNumber hook) {
+    return hook == HookNumber::kRequestBody ? &pieces[CLEAT_REQUEST] : hook == HookNumber::kResponseBody ? &pieces[CLEAT_RESPONSE] : nullptr;
+  }
   bool is_suspended(HookLane lane) const { return calls[static_cast<std::size_t>(lane)].suspended; }
   bool has_response() const { return now.has(kHasResponse); }
   bool head_sent() const;                     // as far as the latest hook told

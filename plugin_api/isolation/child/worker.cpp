@@ -288,21 +288,16 @@ void ChildWorker::hook() {
   call.suspended = false;
   call.operations.clear();
   if (lane_of(number) == HookLane::kHead) x.head_hook = number;
-  x.piece.clear();
-  x.piece_changed = false;
-  if (x.now.has(kHasPiece)) x.piece.append(x.now.piece);
+  if (Subject::Piece* const piece = x.piece_of(number)) {
+    piece->bytes.clear();
+    piece->changed = false;
+    piece->bytes.append(x.now.piece);
+  }
 
   std::string words;
   std::uint32_t verdict = call_hook(x, call, words);
   send_dirty();
   if (!has_verdict(number)) return forget(x);
-  if (x.piece_changed) {
-    call.operations.writer.number(Operation::kBodyReplace);
-    call.operations.writer.number(number == HookNumber::kRequestBody ? CLEAT_REQUEST : CLEAT_RESPONSE);
-    call.operations.writer.text(x.piece.view());
-    ++call.operations.count;
-  }
-  if (x.piece.capacity() > kKeptBytes) x.piece.release();
   if (verdict == CLEAT_SUSPEND) {
     if (call.ticket != 0) {
       call.suspended = true;
@@ -344,6 +339,16 @@ std::uint32_t ChildWorker::call_hook(Subject& x, Call& call, std::string& words)
 }
 
 void ChildWorker::done(Subject& x, Call& call, std::uint32_t verdict, std::string_view words) {
+  if (Subject::Piece* const piece = x.piece_of(call.hook)) {
+    if (piece->changed) {
+      call.operations.writer.number(Operation::kBodyReplace);
+      call.operations.writer.number(call.hook == HookNumber::kRequestBody ? CLEAT_REQUEST : CLEAT_RESPONSE);
+      call.operations.writer.text(piece->bytes.view());
+      ++call.operations.count;
+    }
+    piece->changed = false;
+    if (piece->bytes.capacity() > kKeptBytes) piece->bytes.release();
+  }
   const auto head = [&](std::uint32_t as, std::string_view why) {
     out_.clear();
     out_.number(FromProcess::kDone);
@@ -378,6 +383,7 @@ void ChildWorker::give_up(Subject& x, std::size_t lane) {
   drop_ticket(x, lane);
   if (!suspended) return;
   call.operations.clear();
+  if (Subject::Piece* const piece = x.piece_of(call.hook)) piece->changed = false;
   done(x, call, CLEAT_CONTINUE, {});
 }
 

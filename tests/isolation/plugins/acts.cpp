@@ -305,6 +305,16 @@ cleat_verdict on_route(void*, cleat_exchange x) {
 
 cleat_verdict on_request_body(void* instance, cleat_exchange x, std::uint32_t flags) {
   const Acts& acts = *static_cast<Acts*>(instance);
+  if (header(x, "act") == "suspend-timer") {  // the piece is at hand for as long as its hook is suspended
+    cleat_ticket ticket = 0;
+    host->suspend(x, &ticket);
+    cleat_timer timer = 0;
+    acts.timer->arm(acts.self, x, 10, [](void* self, std::uint64_t owner, void* user) {
+      static_cast<Acts*>(self)->body->append(owner, CLEAT_REQUEST, str(" later"));
+      host->resume(reinterpret_cast<cleat_ticket>(user), CLEAT_CONTINUE);
+    }, reinterpret_cast<void*>(ticket), &timer);
+    return CLEAT_SUSPEND;
+  }
   acts.body->append(x, CLEAT_REQUEST, str(flags == CLEAT_BODY_END ? "!" : "+"));
   acts.body->prepend(x, CLEAT_REQUEST, str(">"));
   acts.body->drain(x, CLEAT_REQUEST, 2);
@@ -385,7 +395,10 @@ cleat_status create(const cleat_create* info, void** instance) {
     host->set_error(str("no such greeting"));
     return CLEAT_FAILED;
   }
-  if (acts->greeting == "throw") throw std::runtime_error("in create");
+  if (acts->greeting == "throw") {
+    delete acts;
+    throw std::runtime_error("in create");
+  }
   acts->metadata->key(str("acts.value"), &acts->key);
   const cleat_str labels[] = {str("kind")};
   const cleat_str values[] = {str("a")};
