@@ -82,6 +82,20 @@ TEST_CASE("a plugin lives from load to destroy, and its process ends with it") {
   CHECK(kernel.wait_for_end() == 0);
 }
 
+TEST_CASE("what is in the ring when the plugin is to be destroyed is done before") {
+  Running kernel;
+  constexpr std::uint32_t kEnds = 200;
+  for (std::uint32_t i = 0; i < kEnds; ++i) end(kernel, exchange(0, i));
+  Writer writer;
+  writer.number(ToProcess::kWorkerStop);
+  kernel.send(0, writer.bytes);
+  CHECK(kernel.ask(Function::kDestroy, {}).status == CLEAT_OK);
+  CHECK(kernel.logged("end: state=") == kEnds);
+  CHECK(kernel.logged("worker_stop: 0") == 1);
+  CHECK(kernel.logs.back().second == "destroyed");
+  CHECK(kernel.wait_for_end() == 0);
+}
+
 TEST_CASE("configuration errors come back with the place, and keys that nobody asked for are errors") {
   Kernel kernel;
   REQUIRE(kernel.load(plugin_file("acts")).status == CLEAT_OK);

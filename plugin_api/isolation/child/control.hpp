@@ -62,7 +62,7 @@ class Control {
   std::deque<Frame> kept_;
   std::uint32_t number_ = 0;
 
-  std::timed_mutex mutex_;     // the rest is under it
+  std::mutex mutex_;           // the rest is under it
   std::string out_;            // of a frame that was begun
   std::size_t out_at_ = 0;
   std::atomic<std::uint64_t> lost_{0};  // log lines; not under it

@@ -155,6 +155,7 @@ int Process::run() {
 
 // The threads first, then the plugin. A hook that does not return holds nothing up for long.
 void Process::end() {
+  if (!control.closed()) settle();  // the last hooks, and the workers' stop, are in the rings
   quitting_ = true;
   const std::uint64_t until = monotonic_us() + kEndWaitMs * 1000;
   bool all = true;
@@ -165,6 +166,14 @@ void Process::end() {
     routes_.erase(routes_.begin());
   }
   instance_.reset();
+}
+
+// What the kernel's workers have written is behind them there; here a hook may not have come to it yet.
+bool Process::settle() {
+  const std::uint64_t until = monotonic_us() + kEndWaitMs * 1000;
+  bool all = true;
+  for (const auto& worker : workers_) all = worker->settle(until) && all;
+  return all;
 }
 
 bool Process::handle(const Control::Frame& request) {
@@ -283,7 +292,7 @@ void Process::route_destroy(const Control::Frame& request) {
   Reader reader(request.rest);
   const auto number = reader.number<std::uint32_t>();
   if (!reader.ok() || !reader.at_end()) die("a request of a route cannot be");
-  void* const gone = route(number);
+  void* const gone = settle() ? route(number) : nullptr;  // where a hook hangs it may be using it: the route is left to itself
   {
     const std::unique_lock lock(routes_mutex_);
     routes_.erase(number);

@@ -65,6 +65,7 @@ class Process {
   void finish(const Control::Frame& request, bool drain);
   void map_memory(std::uint32_t workers, std::uint64_t capacity);
   void run_posted();
+  bool settle();
   void end();
 
   std::string file_, name_, config_file_;

@@ -103,6 +103,14 @@ void ChildWorker::begin() {
   thread_ = std::thread([this] { run(); });
 }
 
+bool ChildWorker::settle(std::uint64_t until_us) {
+  if (!thread_.joinable()) return true;
+  const std::uint64_t wanted = ++settle_wanted_;
+  wake();
+  while (settle_done_ < wanted && !ended_ && monotonic_us() < until_us) ::usleep(100);
+  return settle_done_ >= wanted || ended_;
+}
+
 bool ChildWorker::end(std::uint64_t until_us) {
   if (!thread_.joinable()) return true;
   quit_ = true;
@@ -131,12 +139,16 @@ void ChildWorker::run() {
 }
 
 bool ChildWorker::turn() {
-  bool busy = false;
-  for (std::uint32_t i = 0; i < kMessagesATurn && !quit_ && next_message(); ++i) {
+  bool busy = false, empty = false;
+  const std::uint64_t wanted = settle_wanted_;
+  for (std::uint32_t i = 0; i < kMessagesATurn && !quit_ && !empty; ++i) {
+    empty = !next_message();
+    if (empty) break;
     busy = true;
     handle();
     wake_kernel();
   }
+  if (empty) settle_done_ = wanted;
   run_tasks();
   timers.advance(now_ms());
   if (index == 0) process.take_gathered(gathered);
@@ -156,7 +168,7 @@ void ChildWorker::wait() {
     const std::lock_guard lock(mutex_);
     if (!posted_.empty() && (started_ || quit_)) return;
   }
-  if (quit_) return;
+  if (quit_ || settle_done_ != settle_wanted_) return;
   wait_event(wake_, timers.wait_ms(now_ms()));
 }
 

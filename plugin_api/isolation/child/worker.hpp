@@ -54,6 +54,8 @@ class ChildWorker {
   static ChildWorker* current();     // of this thread, or nullptr
 
   void begin();                      // [main]
+  // [main] Waits until it has read, and done, all that was written to its ring before. False: not by then; a hook hangs.
+  bool settle(std::uint64_t until_us);
   bool end(std::uint64_t until_us);  // [main] ends the thread, after worker_stop if that is still to come. False: it hangs
 
   // A task for this thread; running: the plugin has been started on this worker, and not stopped. Before, tasks wait. False when too many do.
@@ -122,6 +124,7 @@ class ChildWorker {
   bool unwoken_ = false;
   std::thread thread_;
   std::atomic<bool> quit_{false}, ended_{false};
+  std::atomic<std::uint64_t> settle_wanted_{0}, settle_done_{0};
   bool started_ = false, stopping_ = false, stopped_ = false;
   bool unheard_ = false;             // while it stops the kernel's side may listen no more: one wait for an answer is enough to know
 
