@@ -94,13 +94,20 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   if (host->size < sizeof(cleat_host)) return NULL; /* older than the `least` in the note: the loader has refused it before */
   copy_table(host, &cleat_go_host.core, sizeof cleat_go_host.core);
   FIND(CLEAT_EXT_ATTRIBUTES, attributes);
+  FIND(CLEAT_EXT_BALANCER, balancer);
   FIND(CLEAT_EXT_BODY, body);
   FIND(CLEAT_EXT_CONFIG, config);
+  FIND(CLEAT_EXT_CONFIG_SOURCE, config_source);
+  FIND(CLEAT_EXT_CONTROL, control);
+  FIND(CLEAT_EXT_EVENTS, events);
+  FIND(CLEAT_EXT_HANDLER, handler);
   FIND(CLEAT_EXT_HTTP_CALL, http_call);
+  FIND(CLEAT_EXT_KV, kv);
   FIND(CLEAT_EXT_METADATA, metadata);
   FIND(CLEAT_EXT_METRICS, metrics);
   FIND(CLEAT_EXT_POST, post);
   FIND(CLEAT_EXT_TIMER, timer);
+  FIND(CLEAT_EXT_TLS, tls);
   if (cleatGoEnter(&hooks) != CLEAT_OK) return NULL;
   table.size = sizeof table;
   table.abi = CLEAT_ABI;
@@ -174,13 +181,19 @@ static void on_call(void *instance, cleat_call call, uint64_t owner, const cleat
   }
 }
 
-go_unsigned go_call_start(uint64_t self, uint64_t owner, GO_IN(packed), const uint64_t *sizes, uint64_t header_count, uint64_t timeout_ms,
-                          uint64_t body_max, uintptr_t user) {
+static void on_stream(void *instance, cleat_call call, uint64_t owner, const cleat_call_event *event, void *user) {
+  cleatGoStream((uintptr_t)instance, call, owner, (cleat_call_event *)event, (uintptr_t)user);
+}
+
+go_unsigned go_call_start(uint64_t self, uint64_t owner, uint32_t flags, GO_IN(packed), const uint64_t *sizes, uint64_t header_count,
+                          uint64_t timeout_ms, uint64_t body_max, uintptr_t user) {
+  const cleat_call_fn told = (flags & CLEAT_CALL_STREAM) != 0 ? on_stream : on_call;
   cleat_call_request request = {0};
   go_unsigned got = {CLEAT_LIMIT, 0};
   cleat_header *headers;
   (void)packed_size;
   request.size = sizeof request;
+  request.flags = flags;
   request.cluster = next(&packed, &sizes);
   request.method = next(&packed, &sizes);
   request.target = next(&packed, &sizes);
@@ -192,9 +205,19 @@ go_unsigned go_call_start(uint64_t self, uint64_t owner, GO_IN(packed), const ui
   request.header_count = header_count;
   request.timeout_ms = timeout_ms;
   request.body_max = body_max;
-  got.status = GO_CALL(http_call, start, self, owner, &request, on_call, (void *)user, &got.value);
+  got.status = GO_CALL(http_call, start, self, owner, &request, told, (void *)user, &got.value);
   free(headers);
   return got;
+}
+
+cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes, uint64_t count) {
+  cleat_header *const trailers = to_headers(&packed, &sizes, count);
+  cleat_status done;
+  (void)packed_size;
+  if (trailers == NULL && count > 0) return CLEAT_LIMIT;
+  done = GO_CALL(http_call, finish, call, trailers, count);
+  free(trailers);
+  return done;
 }
 
 #define LABELS_MAX 8

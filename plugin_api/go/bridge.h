@@ -6,26 +6,41 @@
 #include <stddef.h>
 
 #include "plugin_api/ext/attributes.h"
+#include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
+#include "plugin_api/ext/command.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/config_source.h"
+#include "plugin_api/ext/control.h"
+#include "plugin_api/ext/events.h"
+#include "plugin_api/ext/handler.h"
 #include "plugin_api/ext/http_call.h"
+#include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/plugin.h"
 
 /* This plugin's copy of the host's tables, made once by cleat_plugin_v1; an absent extension is zeros. */
 typedef struct go_host {
   cleat_host core;
   cleat_host_attributes attributes;
+  cleat_host_balancer balancer;
   cleat_host_body body;
   cleat_host_config config;
+  cleat_host_config_source config_source;
+  cleat_host_control control;
+  cleat_host_events events;
+  cleat_host_handler handler;
   cleat_host_http_call http_call;
+  cleat_host_kv kv;
   cleat_host_metadata metadata;
   cleat_host_metrics metrics;
   cleat_host_post post;
   cleat_host_timer timer;
+  cleat_host_tls tls;
 } go_host;
 extern go_host cleat_go_host;
 
@@ -50,6 +65,11 @@ typedef struct go_double {
   cleat_status status;
   double value;
 } go_double;
+typedef struct go_kept {
+  cleat_status status;
+  uint64_t size;
+  uint64_t version;
+} go_kept;
 typedef struct go_member {
   cleat_status status;
   cleat_str key;
@@ -252,12 +272,57 @@ static inline cleat_status go_metric_add(uint64_t series, int64_t value) { retur
 static inline cleat_status go_metric_observe(uint64_t series, uint64_t value) { return GO_CALL(metrics, observe, series, value); }
 static inline cleat_status go_timer_rearm(uint64_t timer, uint64_t ms) { return GO_CALL(timer, rearm, timer, ms); }
 static inline cleat_status go_timer_cancel(uint64_t timer) { return GO_CALL(timer, cancel, timer); }
+
+static inline go_unsigned go_call_write(uint64_t call, GO_IN(data)) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(http_call, write, call, GO_STR(data), &got.value);
+  return got;
+}
+static inline cleat_status go_call_pause(uint64_t call, uint32_t on) { return GO_CALL(http_call, pause, call, on); }
 static inline cleat_status go_call_cancel(uint64_t call) { return GO_CALL(http_call, cancel, call); }
+
+static inline cleat_status go_events_subscribe(uint64_t self, GO_IN(pattern)) { return GO_CALL(events, subscribe, self, GO_STR(pattern)); }
+static inline cleat_status go_events_publish(uint64_t self, GO_IN(name), GO_IN(data)) {
+  return GO_CALL(events, publish, self, GO_STR(name), GO_STR(data));
+}
+
+static inline go_unsigned go_kv_open(uint64_t self, GO_IN(name), uint32_t flags, uint64_t max) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, open, self, GO_STR(name), flags, max, &got.value);
+  return got;
+}
+static inline go_kept go_kv_get(uint64_t space, GO_IN(key), char *to, uint64_t capacity) {
+  go_kept got = {0};
+  got.status = GO_CALL(kv, get, space, GO_STR(key), to, capacity, &got.size, &got.version);
+  return got;
+}
+static inline go_unsigned go_kv_set(uint64_t space, GO_IN(key), GO_IN(value), uint64_t ttl_ms) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, set, space, GO_STR(key), GO_STR(value), ttl_ms, &got.value);
+  return got;
+}
+static inline go_unsigned go_kv_set_if(uint64_t space, GO_IN(key), GO_IN(value), uint64_t ttl_ms, uint64_t expected) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, set_if, space, GO_STR(key), GO_STR(value), ttl_ms, expected, &got.value);
+  return got;
+}
+static inline cleat_status go_kv_remove(uint64_t space, GO_IN(key), uint64_t expected) { return GO_CALL(kv, remove, space, GO_STR(key), expected); }
+static inline go_signed go_kv_add(uint64_t space, GO_IN(key), int64_t amount, uint64_t ttl_ms) {
+  go_signed got = {0};
+  got.status = GO_CALL(kv, add, space, GO_STR(key), amount, ttl_ms, &got.value);
+  return got;
+}
+static inline go_unsigned go_kv_next(uint64_t space, GO_IN(prefix), GO_IN(after), char *to, uint64_t capacity) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, next, space, GO_STR(prefix), GO_STR(after), to, capacity, &got.value);
+  return got;
+}
 
 /* --- in bridge.c: what takes lists, or a callback. `packed` is texts one after the other, `sizes` their lengths. --- */
 cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count);
-go_unsigned go_call_start(uint64_t self, uint64_t owner, GO_IN(packed), const uint64_t *sizes, uint64_t header_count, uint64_t timeout_ms,
-                          uint64_t body_max, uintptr_t user);
+go_unsigned go_call_start(uint64_t self, uint64_t owner, uint32_t flags, GO_IN(packed), const uint64_t *sizes, uint64_t header_count,
+                          uint64_t timeout_ms, uint64_t body_max, uintptr_t user);
+cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes, uint64_t count);
 go_unsigned go_metric_define(uint64_t self, uint32_t kind, GO_IN(packed), const uint64_t *sizes, uint64_t label_count, const uint64_t *bounds,
                              uint64_t bound_count);
 go_unsigned go_metric_series(uint64_t metric, GO_IN(packed), const uint64_t *sizes, uint64_t count);

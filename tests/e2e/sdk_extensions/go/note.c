@@ -1,0 +1,8 @@
+#define TEXT                                             \
+  "name=extensions\nversion=1.0.0\nabi=0.9\nleast=0.9\n" \
+  "requires=cleat.config/1 cleat.events/1 cleat.http_call/1 cleat.kv/1\n"
+
+__attribute__((used, section(".note.cleat"), aligned(4))) static const struct {
+  unsigned name_size, text_size, type;
+  char name[8], text[(sizeof(TEXT) + 3) / 4 * 4];
+} note = {6, (sizeof(TEXT) + 3) / 4 * 4, 1, "Cleat", TEXT};

@@ -1,0 +1,197 @@
+"""The extensions in the Rust and Go SDKs, through the real kernel: sdk_extensions/ has one plugin in both languages, which does what the
+field x-do of a request says. Of each what it does, and what it refuses: panics of callbacks, handles that are stale, bounds."""
+# ctest: timeout 300
+
+import json
+
+import pytest
+import sdk
+from origin import reply
+from processes import wait_until
+from proxy import SOURCE, Proxy, cluster, listener, run
+
+
+@pytest.fixture(scope="module", params=["rust", "go"])
+def plugin(request, tmp_path_factory):
+    with sdk.prefix("sdk_extensions"):
+        source = SOURCE / "tests/e2e/sdk_extensions" / request.param
+        yield sdk.build_copy(source, request.param, tmp_path_factory.mktemp(request.param) / "extensions", "extensions")
+
+
+def config(plugin, origin, names=("one",), **settings):
+    routes = [{"match": {"prefix": "/"}, "reply": {"status": 404}}]
+    return {"workers": 1, "plugins": [{"name": name, "use": str(plugin), "config": settings} for name in names],
+            "listeners": [listener(routes, name=name, chain=[name]) for name in names], "clusters": [cluster(origin)]}
+
+
+@pytest.fixture(scope="module")
+def shared(plugin, shared_origin, tmp_path_factory):
+    proxy = Proxy(config(plugin, shared_origin), tmp_path_factory.mktemp("proxy"))
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def proxy(shared, origin):
+    yield shared
+    assert shared.process.poll() is None, shared.log()
+
+
+def do(proxy, what, name="one", status=200):
+    with proxy.client(name) as client:
+        answer = client.get("/", fields=f"x-do: {what}\r\n")
+        assert answer.status == status, (answer, answer.body)
+        return answer.body.decode()
+
+
+def refused(plugin, origin, folder, **settings):
+    file = folder / "cleat.yaml"
+    file.write_text(json.dumps(config(plugin, origin, **settings)))
+    done = run("validate", "-c", file)
+    assert done.returncode == 2, done.stderr
+    return done.stderr
+
+
+# --- cleat.events/1
+
+
+def test_events_that_were_subscribed_to_come_and_no_others(proxy):
+    assert do(proxy, "publish other.name words") == "ok"
+    assert do(proxy, "publish demo0.name words") == "ok"
+    proxy.wait_for_line(r"plugin/one event demo0.name words$")
+    assert "event other.name" not in proxy.log()
+
+
+def test_a_panic_in_an_event_is_told_and_later_events_come(proxy):
+    assert do(proxy, "publish demo0.panic now") == "ok" and do(proxy, "publish demo0.later still") == "ok"
+    proxy.wait_for_line(r"error plugin/one .*panicked at .*: asked to panic in an event")
+    proxy.wait_for_line(r"plugin/one event demo0.later still$")
+
+
+def test_events_are_refused_beyond_their_bounds(plugin, proxy, shared_origin, tmp_path):
+    assert do(proxy, "publish cleat.generation.applied x") == "invalid"
+    assert do(proxy, "publish-long") == "invalid"
+    assert do(proxy, "subscribe") == "not on this thread"
+    assert "this instance has 64 patterns already" in refused(plugin, shared_origin, tmp_path, patterns=65)
+
+
+# --- cleat.kv/1
+
+
+def test_keys_are_kept_and_changed(proxy):
+    kv = lambda *words: do(proxy, " ".join(["kv", *words]))  # noqa: E731
+    assert kv("get", "a") == "none" and kv("set", "a", "text") == "ok" and kv("get", "a") == "text"
+    assert kv("set-if-new", "a", "2") == "stale" and kv("set-if-same", "a", "2") == "ok" and kv("get", "a") == "2"
+    assert kv("add", "a", "40") == "42" and kv("add", "n", "-1") == "-1"
+    assert kv("set", "ab", "x") == "ok" and kv("list", "a") == "a,ab" and kv("add", "ab", "1") == "invalid"
+    assert kv("remove-other", "a") == "stale" and kv("remove", "a") == "ok" and kv("remove", "a") == "not found"
+    assert kv("set-long", "long", "3000") == "true"  # longer than a first look
+    assert kv("set-brief", "b", "x") == "ok"  # less than a millisecond is not for ever
+    wait_until(lambda: kv("get", "b") == "none", "its end")
+
+
+def test_keys_are_refused_beyond_their_bounds(plugin, proxy, shared_origin, tmp_path):
+    kv = lambda *words: do(proxy, " ".join(["kv", *words]))  # noqa: E731
+    assert kv("set", "k" * 513, "x") == "invalid" and kv("get-nameless") == "invalid"
+    assert kv("set-long", "more", "5000") == "over a limit" and kv("get", "more") == "none"
+    assert "a space has 1 KiB to 1 GiB" in refused(plugin, shared_origin, tmp_path, own_bytes=10)
+
+
+def test_spaces_outlive_reloads_and_are_stale_when_their_last_instance_is_gone(plugin, origin, start):
+    proxy = start(config(plugin, origin, names=("one", "two")))
+    assert [do(proxy, "kv shared", name) for name in ("one", "two", "one")] == ["1", "2", "3"]
+    assert do(proxy, "kv set a mine", "two") == "ok" and do(proxy, "kv get a", "one") == "none"
+
+    def reload(number, settings):
+        proxy.file.write_text(json.dumps(settings))
+        proxy.signal(1)
+        proxy.wait_for_line(rf"generation {number} is in force")
+
+    reload(2, config(plugin, origin, names=("one", "two"), patterns=2))
+    proxy.wait_for_line(r"plugin/two event cleat.generation.applied generation=2$")
+    assert do(proxy, "kv get a", "two") == "mine" and do(proxy, "kv shared", "two") == "4"
+    without = config(plugin, origin, names=("one", "two"), patterns=2)
+    without["plugins"].pop()
+    without["listeners"][1]["chain"] = []
+    reload(3, without)
+    wait_until(lambda: do(proxy, "kv gone") == "Some(stale) Some(stale)", "the end of the space")
+
+
+# --- cleat.http_call/1, in pieces
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nX-From: there\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def answers_in_pieces(pieces, size=10_000):
+    async def handler(connection, _):
+        connection.send(CHUNKED)
+        for _ in range(pieces):
+            if not await connection.send_slowly(b"%x\r\n" % size + b"x" * size + b"\r\n"):
+                return
+        connection.send(b"0\r\nx-sum: 5\r\n\r\n")
+
+    return handler
+
+
+@pytest.fixture
+def endless(origin):
+    """An origin that sends a head and never ends; a list of what became of its connections."""
+    ends = []
+
+    async def handler(connection, _):
+        connection.send(CHUNKED + b"1\r\nx\r\n")
+        await connection.until_closed()
+        ends.append("closed")
+
+    origin.handler = handler
+    return ends
+
+
+@pytest.mark.parametrize("what, head", [("stream", "head 200 there "), ("stream-worker", "")])
+def test_a_response_comes_in_pieces_and_with_its_trailers(proxy, origin, what, head):
+    origin.handler = answers_in_pieces(50)
+    assert do(proxy, what) == f"{head}end 500000 x-sum=5"
+
+
+def test_a_request_body_goes_up_as_it_is_taken(proxy, origin):
+    assert do(proxy, "stream-up 1000000") == "head 200 end 0 true"
+    request = origin.only_request()
+    assert request.body == b"u" * 1_000_000 and request.get("transfer-encoding") == "chunked"
+
+
+def test_a_body_in_pieces_may_have_an_answer_that_is_gathered(proxy, origin):
+    assert do(proxy, "gathered-up") == "Some(200) ok"
+    assert origin.only_request().body == b"question"
+
+
+def test_a_stream_that_is_paused_is_held_back(proxy, origin):
+    origin.handler = answers_in_pieces(1000)
+    before, *end = do(proxy, "stream-pause").split(" ")
+    assert end == ["end", "10000000", "x-sum=5"] and int(before) < 1_000_000, before
+
+
+def test_a_stream_that_is_cancelled_ends_once_and_is_stale(proxy, endless):
+    assert do(proxy, "stream-cancel") == "ok Cancelled 0 stale stale Some(stale)"
+    wait_until(lambda: endless, "the connection's end")
+
+
+def test_a_panic_in_a_stream_is_told_and_cancels_it(proxy, endless):
+    assert do(proxy, "stream-panic") == "waited"
+    proxy.wait_for_line(r"error plugin/one .*panicked at .*: asked to panic in a stream")
+    wait_until(lambda: endless, "the connection's end")
+    assert "told more after a panic" not in proxy.log()
+
+
+def test_streams_are_refused_beyond_their_bounds(proxy, endless):
+    assert do(proxy, "stream-refused") == "Some(not found)"
+    assert do(proxy, "stream-many") == "1024 over a limit"
+    assert do(proxy, "stream-cancel").startswith("ok Cancelled")  # there is room again
+
+
+def test_what_a_stream_was_started_with_is_dropped_with_it(plugin, proxy, endless):
+    if plugin.name.startswith("lib"):  # Go has no moment at which it could be seen
+        before = proxy.log().count("the closure is dropped")
+        do(proxy, "stream-refused")
+        do(proxy, "stream-panic")
+        wait_until(lambda: proxy.log().count("the closure is dropped") == before + 2, "both are dropped")
