@@ -76,7 +76,25 @@ static cleat_verdict on_attempt_end(void *instance, cleat_exchange x, const clea
 }
 static void on_event(void *instance, const cleat_event *event) { cleatGoEvent((uintptr_t)instance, (cleat_event *)event); }
 
+HOOK(on_handle, GO_HANDLE)
+HOOK_WITH(on_handle_body, GO_HANDLE_BODY)
+VOID_HOOK(on_handle_end, GO_HANDLE_END)
+static void on_writable(void *instance, cleat_exchange x) {
+  if (cleatGoHook((uintptr_t)instance, GO_WRITABLE, x, 0) == CLEAT_FAIL) go_handler_abort(x); /* a panic: nobody else would go on */
+}
+static int32_t run_command(const cleat_command_call *call) { return cleatGoCommand((cleat_command_call *)call); }
+
 static cleat_plugin table;
+static cleat_plugin_command command;
+static cleat_plugin_handler handler;
+
+static int is(cleat_str id, const char *known) { return id.size == strlen(known) && memcmp(id.data, known, id.size) == 0; }
+
+static const void *find(cleat_str id) {
+  if (command.run != NULL && is(id, CLEAT_EXT_COMMAND)) return &command;
+  if (handler.on_handle != NULL && is(id, CLEAT_EXT_HANDLER)) return &handler;
+  return NULL;
+}
 
 static void copy_table(const void *from, void *to, size_t size_max) {
   uint32_t size = 0;
@@ -86,8 +104,9 @@ static void copy_table(const void *from, void *to, size_t size_max) {
 }
 
 #define FIND(id, member) copy_table(host->find((cleat_str){id, sizeof(id) - 1}), &cleat_go_host.member, sizeof cleat_go_host.member)
-#define SLOT(hook, number) \
+#define SLOT_OF(table, hook, number) \
   if ((hooks >> (number)) & 1) table.hook = hook
+#define SLOT(hook, number) SLOT_OF(table, hook, number)
 
 CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   uint64_t hooks = 0;
@@ -134,6 +153,14 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   SLOT(on_event, GO_EVENT);
   SLOT(on_drain, GO_DRAIN);
   SLOT(on_shutdown, GO_SHUTDOWN);
+  table.find = find;
+  command.size = sizeof command;
+  if ((hooks >> GO_COMMAND) & 1) command.run = run_command;
+  handler.size = sizeof handler;
+  SLOT_OF(handler, on_handle, GO_HANDLE);
+  SLOT_OF(handler, on_handle_body, GO_HANDLE_BODY);
+  SLOT_OF(handler, on_writable, GO_WRITABLE);
+  SLOT_OF(handler, on_handle_end, GO_HANDLE_END);
   return &table;
 }
 
@@ -156,11 +183,12 @@ static cleat_header *to_headers(const char **packed, const uint64_t **sizes, uin
   return headers;
 }
 
-cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count) {
+static cleat_status reply_by(cleat_status (*take)(cleat_exchange, const cleat_reply *), uint64_t x, uint32_t status, const char *packed,
+                             const uint64_t *sizes, uint64_t header_count) {
   cleat_reply reply = {0};
   cleat_header *headers;
   cleat_status done;
-  (void)packed_size;
+  if (take == NULL) return CLEAT_UNSUPPORTED;
   reply.size = sizeof reply;
   reply.status = status;
   reply.body = next(&packed, &sizes);
@@ -169,9 +197,35 @@ cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t
   if (headers == NULL && header_count > 0) return CLEAT_LIMIT;
   reply.headers = headers;
   reply.header_count = header_count;
-  done = GO_CALL(core, reply, x, &reply);
+  done = take(x, &reply);
   free(headers);
   return done;
+}
+
+cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count) {
+  (void)packed_size;
+  return reply_by(cleat_go_host.core.reply, x, status, packed, sizes, header_count);
+}
+cleat_status go_handler_start(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count) {
+  (void)packed_size;
+  return reply_by(cleat_go_host.handler.start, x, status, packed, sizes, header_count);
+}
+
+/* http_call's finish, or handler's. */
+static cleat_status finish_by(cleat_status (*take)(uint64_t, const cleat_header *, uint64_t), uint64_t of, const char *packed,
+                              const uint64_t *sizes, uint64_t count) {
+  cleat_header *const trailers = take == NULL ? NULL : to_headers(&packed, &sizes, count);
+  cleat_status done;
+  if (take == NULL) return CLEAT_UNSUPPORTED;
+  if (trailers == NULL && count > 0) return CLEAT_LIMIT;
+  done = take(of, trailers, count);
+  free(trailers);
+  return done;
+}
+
+cleat_status go_handler_finish(uint64_t x, GO_IN(packed), const uint64_t *sizes, uint64_t count) {
+  (void)packed_size;
+  return finish_by(cleat_go_host.handler.finish, x, packed, sizes, count);
 }
 
 static void on_call(void *instance, cleat_call call, uint64_t owner, const cleat_call_event *event, void *user) {
@@ -211,13 +265,8 @@ go_unsigned go_call_start(uint64_t self, uint64_t owner, uint32_t flags, GO_IN(p
 }
 
 cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes, uint64_t count) {
-  cleat_header *const trailers = to_headers(&packed, &sizes, count);
-  cleat_status done;
   (void)packed_size;
-  if (trailers == NULL && count > 0) return CLEAT_LIMIT;
-  done = GO_CALL(http_call, finish, call, trailers, count);
-  free(trailers);
-  return done;
+  return finish_by(cleat_go_host.http_call.finish, call, packed, sizes, count);
 }
 
 #define LABELS_MAX 8

@@ -80,7 +80,7 @@ typedef struct go_member {
 enum {
   GO_ROUTE, GO_WORKER_START, GO_WORKER_STOP, GO_CONNECTION, GO_TLS, GO_CONNECTION_END, GO_REQUEST, GO_ON_ROUTE, GO_REQUEST_BODY,
   GO_REQUEST_TRAILERS, GO_ATTEMPT, GO_ATTEMPT_END, GO_RESPONSE, GO_RESPONSE_BODY, GO_RESPONSE_TRAILERS, GO_REPLY, GO_END, GO_EVENT,
-  GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER
+  GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER, GO_HANDLE, GO_HANDLE_BODY, GO_WRITABLE, GO_HANDLE_END, GO_COMMAND
 };
 
 #define GO_CALL(table, entry, ...) \
@@ -281,6 +281,18 @@ static inline go_unsigned go_call_write(uint64_t call, GO_IN(data)) {
 static inline cleat_status go_call_pause(uint64_t call, uint32_t on) { return GO_CALL(http_call, pause, call, on); }
 static inline cleat_status go_call_cancel(uint64_t call) { return GO_CALL(http_call, cancel, call); }
 
+static inline go_unsigned go_handler_write(uint64_t x, GO_IN(data)) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(handler, write, x, GO_STR(data), &got.value);
+  return got;
+}
+static inline cleat_status go_handler_abort(uint64_t x) { return GO_CALL(handler, abort, x); }
+
+static inline cleat_str go_command_argument(const cleat_command_call *call, uint64_t i) { return call->arguments[i]; }
+static inline cleat_status go_command_write(const cleat_command_call *call, uint32_t stream, GO_IN(text)) {
+  return call->write(stream, GO_STR(text));
+}
+
 static inline cleat_status go_events_subscribe(uint64_t self, GO_IN(pattern)) { return GO_CALL(events, subscribe, self, GO_STR(pattern)); }
 static inline cleat_status go_events_publish(uint64_t self, GO_IN(name), GO_IN(data)) {
   return GO_CALL(events, publish, self, GO_STR(name), GO_STR(data));
@@ -320,6 +332,8 @@ static inline go_unsigned go_kv_next(uint64_t space, GO_IN(prefix), GO_IN(after)
 
 /* --- in bridge.c: what takes lists, or a callback. `packed` is texts one after the other, `sizes` their lengths. --- */
 cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count);
+cleat_status go_handler_start(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count);
+cleat_status go_handler_finish(uint64_t x, GO_IN(packed), const uint64_t *sizes, uint64_t count);
 go_unsigned go_call_start(uint64_t self, uint64_t owner, uint32_t flags, GO_IN(packed), const uint64_t *sizes, uint64_t header_count,
                           uint64_t timeout_ms, uint64_t body_max, uintptr_t user);
 cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes, uint64_t count);

@@ -89,6 +89,23 @@ type OnConnectionTimer interface {
 // OnWorkerTimer is called with the token when a timer of a worker fires: Handle.ArmWorker.
 type OnWorkerTimer interface{ OnWorkerTimer(token uintptr) }
 
+// OnHandle is called when a request is to be answered by the plugin itself: it is the origin of a route (handler: <instance>). Its head is
+// complete. Continue: the answer is made, now or later, through Exchange.ResponseWriter. Replied: Exchange.Reply holds it all. Fail, and a
+// panic: a 500. Suspend: asked again, from the start, when resumed.
+type OnHandle interface{ OnHandle(x *Exchange) Verdict }
+
+// OnHandleBody is called with a piece of the body of such a request, in Exchange.RequestBody; without this method it is read and dropped.
+// last: no more follows; also called with an empty last piece where there is no body. Suspend holds the sender back.
+type OnHandleBody interface {
+	OnHandleBody(x *Exchange, last bool) Verdict
+}
+
+// OnWritable is called when ResponseWriter.Write had taken less than it was given, and now there is room again. A panic cuts the answer off.
+type OnWritable interface{ OnWritable(x *Exchange) }
+
+// OnHandleEnd is called when the exchange is over, or no more of the answer is wanted.
+type OnHandleEnd interface{ OnHandleEnd(x *Exchange) }
+
 // Destroy is called on the control thread, as the last of an instance.
 type Destroy interface{ Destroy() }
 

@@ -3,12 +3,14 @@ field x-do of a request says. Of each what it does, and what it refuses: panics 
 # ctest: timeout 300
 
 import json
+import os
+import subprocess
 
 import pytest
 import sdk
 from origin import reply
 from processes import wait_until
-from proxy import SOURCE, Proxy, cluster, listener, run
+from proxy import CLEAT, SOURCE, Proxy, cluster, listener, run
 
 
 @pytest.fixture(scope="module", params=["rust", "go"])
@@ -19,7 +21,7 @@ def plugin(request, tmp_path_factory):
 
 
 def config(plugin, origin, names=("one",), **settings):
-    routes = [{"match": {"prefix": "/"}, "reply": {"status": 404}}]
+    routes = [{"match": {"prefix": "/h/"}, "handler": "one"}, {"match": {"prefix": "/"}, "reply": {"status": 404}}]
     return {"workers": 1, "plugins": [{"name": name, "use": str(plugin), "config": settings} for name in names],
             "listeners": [listener(routes, name=name, chain=[name]) for name in names], "clusters": [cluster(origin)]}
 
@@ -195,3 +197,96 @@ def test_what_a_stream_was_started_with_is_dropped_with_it(plugin, proxy, endles
         do(proxy, "stream-refused")
         do(proxy, "stream-panic")
         wait_until(lambda: proxy.log().count("the closure is dropped") == before + 2, "both are dropped")
+
+
+# --- cleat.handler/1
+
+
+def answer(proxy, path, status=201, body=b"", method=b"GET"):
+    with proxy.client("one") as client:
+        length = b"Content-Length: %d\r\n" % len(body) if body else b""
+        client.send(b"%s %s HTTP/1.1\r\nHost: a.example\r\n%s\r\n" % (method, path.encode(), length) + body)
+        response = client.response(method.decode())
+        assert response.status == status, (response, response.body)
+        return response
+
+
+def cut_off(proxy, path):
+    """What came of an answer until it was cut off."""
+    with proxy.client("one") as client:
+        client.send(f"GET {path} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())
+        return client.rest()
+
+
+def test_a_plugin_is_the_origin(proxy):
+    echoed = answer(proxy, "/h/echo", body=b"question", method=b"POST")
+    assert (echoed.body, echoed.get("x-kind"), echoed.get("transfer-encoding")) == (b"question", "echo", "chunked")
+    assert answer(proxy, "/h/echo").body == b""  # the last piece comes also where there is no body
+    assert answer(proxy, "/h/reply", status=200).body == b"replied"
+    assert answer(proxy, "/h/later").body == b"later"
+    proxy.wait_for_line("plugin/one end of /h/later$")
+
+
+def test_a_large_answer_goes_as_fast_as_the_client_takes_it(proxy):
+    large = answer(proxy, "/h/large")
+    assert large.body == b"l" * 3_000_000
+
+
+def test_an_answer_is_held_to_its_length(proxy):
+    assert answer(proxy, "/h/length").body == b"12345"
+    proxy.wait_for_line(r"plugin/one length Some\(over a limit\) 5$")
+    proxy.wait_for_line(r"plugin/one late \(Some\(not possible at this point\), Some\(not possible at this point\)\)$")
+    assert not cut_off(proxy, "/h/short").endswith(b"12345")
+    proxy.wait_for_line(r"plugin/one short invalid$")
+
+
+def test_an_answer_that_is_cut_off_is_seen_to_be(proxy):
+    assert b"0\r\n\r\n" not in cut_off(proxy, "/h/abort")
+
+
+def test_answers_are_refused_where_they_cannot_be(proxy):
+    assert answer(proxy, "/h/refused").body == b"not possible at this point, invalid, invalid"
+    assert do(proxy, "answer") == "not possible at this point"  # the route has no handler yet
+
+
+def test_an_answer_of_an_exchange_that_is_over_is_refused(proxy, endless):
+    answer(proxy, "/h/gone")
+    late = r"Some\((stale|not possible at this point)\)"  # the exchange itself goes a moment later
+    proxy.wait_for_line(rf"plugin/one gone Cancelled \({late}, {late}\)$")
+
+
+def test_panics_of_a_handler_stop_there(proxy):
+    answer(proxy, "/h/panic", status=500)
+    proxy.wait_for_line(r"plugin/one .*panicked at .*: asked to panic in on_handle")
+    answer(proxy, "/h/panic-body", status=500, body=b"x", method=b"POST")
+    proxy.wait_for_line(r"plugin/one .*panicked at .*: asked to panic in on_handle_body")
+    assert len(cut_off(proxy, "/h/panic-writable")) < 3_000_000
+    proxy.wait_for_line(r"error plugin/one panicked at .*: asked to panic in on_writable")
+    answer(proxy, "/h/reply", status=200)
+    proxy.wait_for_line(r"error plugin/one panicked at .*: asked to panic in on_handle_end")
+    assert answer(proxy, "/h/later").body == b"later"
+
+
+# --- cleat.command/1
+
+
+@pytest.fixture
+def words(plugin):
+    return {"CLEAT_PLUGIN_PATH": str(plugin.parent / "alone")}
+
+
+def test_a_plugin_adds_words_to_the_command_line(words):
+    assert "ext-say                   says its arguments\n" in run("--help", env=words).stdout
+    done = run("ext-say", "one", "two words", env=words)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "ONE\nTWO WORDS\n", "said\n")
+    assert run("ext-say", env=words).returncode == 0
+
+
+def test_what_goes_wrong_in_a_word_is_its_failure(words):
+    done = run("ext-fall", env=words)
+    assert done.returncode == 1 and "asked to panic in a command" in done.stderr
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([str(CLEAT), "ext-say", "x"], stdout=write, stderr=subprocess.PIPE, timeout=60, env={**os.environ, **words})
+    os.close(write)
+    assert (done.returncode, done.stderr) == (4, b"nobody reads\n")

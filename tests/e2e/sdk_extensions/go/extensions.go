@@ -47,11 +47,14 @@ func (e *extensions) OnEvent(event cleat.Event) {
 }
 
 func (e *extensions) OnTimer(x *cleat.Exchange, token uintptr) {
-	if token == goOn {
+	switch token {
+	case goOn:
 		letGoOn()
-		return
+	case answer:
+		e.answerLater(x)
+	default:
+		(<-tickets).Resume(say(x, "waited"))
 	}
-	(<-tickets).Resume(say(x, "waited"))
 }
 
 func (e *extensions) OnRequest(x *cleat.Exchange) cleat.Verdict {
@@ -65,6 +68,8 @@ func (e *extensions) OnRequest(x *cleat.Exchange) cleat.Verdict {
 		return say(x, said(e.h.Publish(words[1], words[2])))
 	case "publish-long":
 		return say(x, said(e.h.Publish("demo0.long", strings.Repeat("x", 4097))))
+	case "answer":
+		return say(x, said(x.ResponseWriter().Start(cleat.Reply{Status: 200})))
 	case "subscribe":
 		return say(x, said(e.h.Subscribe("demo.late")))
 	case "kv":
@@ -88,6 +93,9 @@ func said(err error) string {
 	return "ok"
 }
 
-func init() { cleat.Register(create) }
+func init() {
+	cleat.Register(create)
+	cleat.RegisterCommand(command)
+}
 
 func main() {}

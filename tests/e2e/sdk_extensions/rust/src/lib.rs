@@ -1,6 +1,7 @@
 //! extensions: does with the SDK's extensions what a request's x-do says, for tests/e2e/test_sdk_extensions.py. The same as ../go.
 #![deny(unsafe_code)]
 
+mod handler;
 mod kv;
 mod streams;
 
@@ -47,6 +48,7 @@ impl cleat::OnTimer for Extensions {
     fn on_timer(&self, x: &mut Exchange<'_>, token: usize) {
         match token {
             streams::GO_ON => streams::go_on(),
+            handler::ANSWER => self.answer_later(x),
             _ => {
                 let ticket = TICKETS.lock().unwrap().pop().unwrap();
                 let _ = ticket.resume(say(x, "waited"));
@@ -68,6 +70,7 @@ impl cleat::OnRequest for Extensions {
                 x,
                 &said(self.me.publish("demo0.long", vec![b'x'; 4097])),
             )),
+            "answer" => Ok(say(x, &said(x.response_writer().start(Reply::default())))),
             "subscribe" => Ok(say(x, &said(self.me.subscribe("demo.late")))),
             "kv" => Ok(say(
                 x,
@@ -88,11 +91,15 @@ fn say(x: &Exchange<'_>, text: &str) -> Verdict {
     })
 }
 
+fn done(ticket: Ticket, x: &Exchange<'_>, text: &str) {
+    let _ = ticket.resume(say(x, text));
+}
+
 fn said(done: Result<(), Status>) -> String {
     done.map_or_else(|status| status.to_string(), |()| "ok".to_owned())
 }
 
 cleat::plugin!(
     Extensions,
-    "name=extensions\nversion=1.0.0\nrequires=cleat.config/1 cleat.events/1 cleat.http_call/1 cleat.kv/1\n"
+    "name=extensions\nversion=1.0.0\nrequires=cleat.config/1 cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1\ncommands=ext-say: says its arguments; ext-fall: it panics\n"
 );

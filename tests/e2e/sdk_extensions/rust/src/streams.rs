@@ -1,7 +1,7 @@
 //! cleat.http_call/1 in pieces.
 
-use crate::{said, say, Extensions, TICKETS};
-use cleat::{Answer, Call, CallEvent, CallHandle, Exchange, Level, Status, Ticket, Verdict};
+use crate::{done, said, say, Extensions, TICKETS};
+use cleat::{Answer, Call, CallEvent, CallHandle, Exchange, Level, Status, Verdict};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -50,10 +50,6 @@ impl Drop for Dropped {
     fn drop(&mut self) {
         self.0.log(Level::Info, "the closure is dropped");
     }
-}
-
-fn done(ticket: Ticket, x: &Exchange<'_>, text: &str) {
-    let _ = ticket.resume(say(x, text));
 }
 
 impl Extensions {
