@@ -82,17 +82,44 @@ VOID_HOOK(on_handle_end, GO_HANDLE_END)
 static void on_writable(void *instance, cleat_exchange x) {
   if (cleatGoHook((uintptr_t)instance, GO_WRITABLE, x, 0) == CLEAT_FAIL) go_handler_abort(x); /* a panic: nobody else would go on */
 }
+HOOK(on_client_hello, GO_CLIENT_HELLO)
+static cleat_status set_create(void *instance, const cleat_endpoint_set *set, cleat_config config, void **state) {
+  uintptr_t made = 0;
+  const cleat_status status = cleatGoSetCreate((uintptr_t)instance, (cleat_endpoint_set *)set, config, &made);
+  *state = (void *)made;
+  return status;
+}
+static void set_destroy(void *instance, void *state) {
+  (void)instance;
+  cleatGoSetDestroy((uintptr_t)state);
+}
+static cleat_status pick(void *instance, void *state, cleat_exchange x, uint64_t *index) {
+  return cleatGoPick((uintptr_t)instance, (uintptr_t)state, x, index);
+}
+static cleat_status watch(void *instance, cleat_str cluster, cleat_config config, void **watching) {
+  uintptr_t made = 0;
+  const cleat_status status = cleatGoWatch((uintptr_t)instance, &cluster, config, &made);
+  *watching = (void *)made;
+  return status;
+}
+static void unwatch(void *instance, void *watching) { cleatGoUnwatch((uintptr_t)instance, (uintptr_t)watching); }
 static int32_t run_command(const cleat_command_call *call) { return cleatGoCommand((cleat_command_call *)call); }
 
 static cleat_plugin table;
+static cleat_plugin_balancer balancer;
 static cleat_plugin_command command;
+static cleat_plugin_config_source source;
 static cleat_plugin_handler handler;
+static cleat_plugin_tls tls;
 
 static int is(cleat_str id, const char *known) { return id.size == strlen(known) && memcmp(id.data, known, id.size) == 0; }
 
 static const void *find(cleat_str id) {
+  if (balancer.pick != NULL && is(id, CLEAT_EXT_BALANCER)) return &balancer;
   if (command.run != NULL && is(id, CLEAT_EXT_COMMAND)) return &command;
+  if (source.watch != NULL && is(id, CLEAT_EXT_CONFIG_SOURCE)) return &source;
   if (handler.on_handle != NULL && is(id, CLEAT_EXT_HANDLER)) return &handler;
+  if (tls.on_client_hello != NULL && is(id, CLEAT_EXT_TLS)) return &tls;
   return NULL;
 }
 
@@ -154,13 +181,22 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   SLOT(on_drain, GO_DRAIN);
   SLOT(on_shutdown, GO_SHUTDOWN);
   table.find = find;
+  balancer.size = sizeof balancer;
+  SLOT_OF(balancer, set_create, GO_BALANCER);
+  SLOT_OF(balancer, set_destroy, GO_BALANCER);
+  SLOT_OF(balancer, pick, GO_BALANCER);
   command.size = sizeof command;
   if ((hooks >> GO_COMMAND) & 1) command.run = run_command;
+  source.size = sizeof source;
+  SLOT_OF(source, watch, GO_WATCH);
+  SLOT_OF(source, unwatch, GO_WATCH);
   handler.size = sizeof handler;
   SLOT_OF(handler, on_handle, GO_HANDLE);
   SLOT_OF(handler, on_handle_body, GO_HANDLE_BODY);
   SLOT_OF(handler, on_writable, GO_WRITABLE);
   SLOT_OF(handler, on_handle_end, GO_HANDLE_END);
+  tls.size = sizeof tls;
+  SLOT_OF(tls, on_client_hello, GO_CLIENT_HELLO);
   return &table;
 }
 
@@ -301,7 +337,41 @@ go_unsigned go_metric_series(uint64_t metric, GO_IN(packed), const uint64_t *siz
   return got;
 }
 
+cleat_status go_source_endpoints(uint64_t self, GO_IN(packed), const uint64_t *sizes, const uint64_t *endpoints, uint64_t count) {
+  /* The first text is the cluster's name. */
+  const cleat_str cluster = next(&packed, &sizes);
+  cleat_source_endpoint *const list = calloc(count + 1, sizeof *list);
+  cleat_status done;
+  (void)packed_size;
+  if (list == NULL) return CLEAT_LIMIT;
+  for (uint64_t i = 0; i < count; ++i) {
+    list[i].size = sizeof list[i];
+    list[i].weight = (uint32_t)endpoints[i];
+    list[i].flags = (uint32_t)(endpoints[i] >> 32);
+    list[i].address = next(&packed, &sizes);
+  }
+  done = GO_CALL(config_source, endpoints, self, cluster, list, count, sizeof *list);
+  free(list);
+  return done;
+}
+
 /* --- to the host: callbacks --- */
+
+static void on_commit(void *instance, cleat_status status, uint64_t version, cleat_str text, void *user) {
+  cleatGoCommit((uintptr_t)instance, status, version, &text, (uintptr_t)user);
+}
+cleat_status go_source_commit(uint64_t transaction, uintptr_t user) { return GO_CALL(config_source, commit, transaction, on_commit, (void *)user); }
+
+static void on_control(void *instance, cleat_status status, cleat_str text, void *user) {
+  cleatGoControl((uintptr_t)instance, status, &text, (uintptr_t)user);
+}
+cleat_status go_control_reload(uint64_t self, uintptr_t user) { return GO_CALL(control, reload, self, on_control, (void *)user); }
+cleat_status go_control_restore(uint64_t self, GO_IN(instance), uintptr_t user) {
+  return GO_CALL(control, restore, self, GO_STR(instance), on_control, (void *)user);
+}
+cleat_status go_control_describe(uint64_t self, GO_IN(topic), uintptr_t user) {
+  return GO_CALL(control, describe, self, GO_STR(topic), on_control, (void *)user);
+}
 
 static void on_post(void *instance, cleat_status status, uint64_t owner, void *user) {
   cleatGoPost((uintptr_t)instance, status, owner, (uintptr_t)user);

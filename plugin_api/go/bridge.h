@@ -80,7 +80,8 @@ typedef struct go_member {
 enum {
   GO_ROUTE, GO_WORKER_START, GO_WORKER_STOP, GO_CONNECTION, GO_TLS, GO_CONNECTION_END, GO_REQUEST, GO_ON_ROUTE, GO_REQUEST_BODY,
   GO_REQUEST_TRAILERS, GO_ATTEMPT, GO_ATTEMPT_END, GO_RESPONSE, GO_RESPONSE_BODY, GO_RESPONSE_TRAILERS, GO_REPLY, GO_END, GO_EVENT,
-  GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER, GO_HANDLE, GO_HANDLE_BODY, GO_WRITABLE, GO_HANDLE_END, GO_COMMAND
+  GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER, GO_HANDLE, GO_HANDLE_BODY, GO_WRITABLE, GO_HANDLE_END, GO_COMMAND,
+  GO_CLIENT_HELLO, GO_BALANCER, GO_WATCH
 };
 
 #define GO_CALL(table, entry, ...) \
@@ -288,6 +289,76 @@ static inline go_unsigned go_handler_write(uint64_t x, GO_IN(data)) {
 }
 static inline cleat_status go_handler_abort(uint64_t x) { return GO_CALL(handler, abort, x); }
 
+static inline const cleat_endpoint *go_endpoint(const cleat_endpoint_set *set, uint64_t i) {
+  return (const cleat_endpoint *)((const char *)set->endpoints + i * set->endpoint_stride);
+}
+static inline go_unsigned go_in_flight(uint64_t cluster, uint64_t index) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(balancer, in_flight, cluster, index, &got.value);
+  return got;
+}
+static inline go_unsigned go_health_get(uint64_t cluster, uint64_t index) {
+  uint32_t healthy = 0;
+  const cleat_status status = GO_CALL(balancer, health_get, cluster, index, &healthy);
+  return (go_unsigned){status, healthy};
+}
+static inline cleat_status go_health_set(uint64_t cluster, uint64_t index, uint32_t healthy) {
+  return GO_CALL(balancer, health_set, cluster, index, healthy);
+}
+static inline go_unsigned go_tried(uint64_t x, uint64_t index) {
+  uint32_t tried = 0;
+  const cleat_status status = GO_CALL(balancer, tried, x, index, &tried);
+  return (go_unsigned){status, tried};
+}
+
+static inline go_unsigned go_source_begin(uint64_t self, uint32_t flags) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(config_source, begin, self, flags, &got.value);
+  return got;
+}
+static inline cleat_status go_source_stage(uint64_t transaction, uint32_t kind, GO_IN(name), GO_IN(document)) {
+  return GO_CALL(config_source, stage, transaction, kind, GO_STR(name), GO_STR(document));
+}
+static inline cleat_status go_source_remove(uint64_t transaction, uint32_t kind, GO_IN(name)) {
+  return GO_CALL(config_source, remove, transaction, kind, GO_STR(name));
+}
+static inline cleat_status go_source_abandon(uint64_t transaction) { return GO_CALL(config_source, abandon, transaction); }
+static inline go_unsigned go_source_version(uint64_t self) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(config_source, version, self, &got.value);
+  return got;
+}
+
+static inline go_unsigned go_control_state(void) {
+  uint32_t state = CLEAT_STATE_STARTING;
+  const cleat_status status = GO_CALL(control, state, &state);
+  return (go_unsigned){status, state};
+}
+static inline cleat_status go_control_drain(uint64_t self) { return GO_CALL(control, drain, self); }
+static inline go_unsigned go_log_level_get(void) {
+  uint32_t level = 0;
+  const cleat_status status = GO_CALL(control, log_level_get, &level);
+  return (go_unsigned){status, level};
+}
+static inline cleat_status go_log_level_set(uint64_t self, uint32_t level) { return GO_CALL(control, log_level_set, self, level); }
+
+static inline go_text go_client_hello(uint64_t conn, uint32_t part) {
+  go_text got = {0};
+  got.status = GO_CALL(tls, client_hello, conn, part, &got.value);
+  return got;
+}
+static inline go_text go_client_hello_extension(uint64_t conn, uint32_t type) {
+  go_text got = {0};
+  got.status = GO_CALL(tls, extension, conn, type, &got.value);
+  return got;
+}
+static inline cleat_status go_certificate_use(uint64_t conn, GO_IN(secret)) { return GO_CALL(tls, certificate_use, conn, GO_STR(secret)); }
+static inline go_text go_peer_certificate(uint64_t conn, uint32_t index) {
+  go_text got = {0};
+  got.status = GO_CALL(tls, peer_certificate, conn, index, &got.value);
+  return got;
+}
+
 static inline cleat_str go_command_argument(const cleat_command_call *call, uint64_t i) { return call->arguments[i]; }
 static inline cleat_status go_command_write(const cleat_command_call *call, uint32_t stream, GO_IN(text)) {
   return call->write(stream, GO_STR(text));
@@ -340,6 +411,12 @@ cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes,
 go_unsigned go_metric_define(uint64_t self, uint32_t kind, GO_IN(packed), const uint64_t *sizes, uint64_t label_count, const uint64_t *bounds,
                              uint64_t bound_count);
 go_unsigned go_metric_series(uint64_t metric, GO_IN(packed), const uint64_t *sizes, uint64_t count);
+cleat_status go_source_commit(uint64_t transaction, uintptr_t user);
+/* `endpoints`: of each the weight, and its flags above the weight's 32 bits. */
+cleat_status go_source_endpoints(uint64_t self, GO_IN(packed), const uint64_t *sizes, const uint64_t *endpoints, uint64_t count);
+cleat_status go_control_reload(uint64_t self, uintptr_t user);
+cleat_status go_control_restore(uint64_t self, GO_IN(instance), uintptr_t user);
+cleat_status go_control_describe(uint64_t self, GO_IN(topic), uintptr_t user);
 cleat_status go_post(uint64_t self, uint64_t owner, uintptr_t user);
 cleat_status go_post_worker(uint64_t self, uint32_t worker, uintptr_t user);
 go_unsigned go_timer_arm(uint64_t self, uint64_t owner, uint64_t ms, uint32_t hook, uintptr_t token);

@@ -87,6 +87,9 @@ var hooks = map[string]struct {
 	"OnHandleBody":       {C.GO_HANDLE_BODY, of[OnHandleBody]()},
 	"OnWritable":         {C.GO_WRITABLE, of[OnWritable]()},
 	"OnHandleEnd":        {C.GO_HANDLE_END, of[OnHandleEnd]()},
+	"OnClientHello":      {C.GO_CLIENT_HELLO, of[OnClientHello]()},
+	"SetCreate":          {C.GO_BALANCER, of[Balancer]()},
+	"WatchCluster":       {C.GO_WATCH, of[Discovery]()},
 }
 
 func of[T any]() reflect.Type { return reflect.TypeOf((*T)(nil)).Elem() }
@@ -102,6 +105,8 @@ func Register[P any](create func(c *Create) (P, error)) {
 		name := kind.Method(i).Name
 		hook, known := hooks[name]
 		switch {
+		case known && !kind.Implements(hook.method) && hook.method.NumMethod() > 1:
+			registered.problem = fmt.Sprintf("%v has %s, and is no %v: go doc %[3]v has the methods", kind, name, hook.method)
 		case known && !kind.Implements(hook.method):
 			registered.problem = fmt.Sprintf("%v.%s has another signature than the hook's: %v", kind, name, hook.method.Method(0).Type)
 		case known:
@@ -294,6 +299,8 @@ func call(plugin any, hook C.uint32_t, subject C.uint64_t, with C.uintptr_t) Ver
 		return plugin.(OnResponseTrailers).OnResponseTrailers(&Exchange{subject})
 	case C.GO_REPLY:
 		return plugin.(OnReply).OnReply(&Exchange{subject})
+	case C.GO_CLIENT_HELLO:
+		return plugin.(OnClientHello).OnClientHello(&Connection{subject})
 	case C.GO_HANDLE:
 		return plugin.(OnHandle).OnHandle(&Exchange{subject})
 	case C.GO_HANDLE_BODY:

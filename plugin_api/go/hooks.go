@@ -106,6 +106,32 @@ type OnWritable interface{ OnWritable(x *Exchange) }
 // OnHandleEnd is called when the exchange is over, or no more of the answer is wanted.
 type OnHandleEnd interface{ OnHandleEnd(x *Exchange) }
 
+// OnClientHello is called when a client begins a TLS handshake, after OnConnection, before anything is answered. Replied closes the connection;
+// Suspend holds the handshake back, for timeouts.suspend at most.
+type OnClientHello interface {
+	OnClientHello(c *Connection) Verdict
+}
+
+// Balancer is for plugins that choose a cluster's endpoints (balancer: {use: <instance>, config: ...}).
+type Balancer interface {
+	// SetCreate makes what is kept of one cluster, in one generation, for all workers: of its endpoints and its balancer.config. On the control
+	// thread; an error, and a panic, refuse the configuration.
+	SetCreate(endpoints *Endpoints, config Config) (any, error)
+	// Pick gives the endpoint for this attempt, on a worker. False, what is out of range, and a panic, fall back to weighted round robin and are
+	// counted against the plugin.
+	Pick(set any, x *Exchange) (int, bool)
+}
+
+// Discovery is for plugins that bring endpoints to clusters (discovery: {use: <instance>, config: ...}), through Handle.SetEndpoints.
+type Discovery interface {
+	// WatchCluster is called when a new or changed cluster wants its endpoints: now, or whenever they are known. The configuration switches to
+	// it with its first list, or after a few seconds without. Two watches of one name may be there for a while: the new one begins before the
+	// old ends, and a list is for both; if the new one ends first, what the old one wants is to be given again. On the control thread.
+	WatchCluster(cluster string, config Config) (any, error)
+	// UnwatchCluster is called with what WatchCluster gave when the cluster wants no more.
+	UnwatchCluster(watch any)
+}
+
 // Destroy is called on the control thread, as the last of an instance.
 type Destroy interface{ Destroy() }
 

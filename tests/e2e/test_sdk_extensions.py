@@ -1,8 +1,8 @@
 """The extensions in the Rust and Go SDKs, through the real kernel: sdk_extensions/ has one plugin in both languages, which does what the
-field x-do of a request says. Of each what it does, and what it refuses: panics of callbacks, handles that are stale, bounds."""
+field x-do of a request says. Of each what it does, and what it refuses: panics of callbacks, handles that are stale, bounds. Here events, kv,
+http_call, handler and command; test_sdk_extensions_process.py has the rest."""
 # ctest: timeout 300
 
-import json
 import os
 import subprocess
 
@@ -10,20 +10,14 @@ import pytest
 import sdk
 from origin import reply
 from processes import wait_until
-from proxy import CLEAT, SOURCE, Proxy, cluster, listener, run
+from proxy import CLEAT, Proxy, run
+from sdk_extensions import build, config, do, refused, reload
 
 
 @pytest.fixture(scope="module", params=["rust", "go"])
 def plugin(request, tmp_path_factory):
     with sdk.prefix("sdk_extensions"):
-        source = SOURCE / "tests/e2e/sdk_extensions" / request.param
-        yield sdk.build_copy(source, request.param, tmp_path_factory.mktemp(request.param) / "extensions", "extensions")
-
-
-def config(plugin, origin, names=("one",), **settings):
-    routes = [{"match": {"prefix": "/h/"}, "handler": "one"}, {"match": {"prefix": "/"}, "reply": {"status": 404}}]
-    return {"workers": 1, "plugins": [{"name": name, "use": str(plugin), "config": settings} for name in names],
-            "listeners": [listener(routes, name=name, chain=[name]) for name in names], "clusters": [cluster(origin)]}
+        yield build(request.param, tmp_path_factory.mktemp(request.param))
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +31,6 @@ def shared(plugin, shared_origin, tmp_path_factory):
 def proxy(shared, origin):
     yield shared
     assert shared.process.poll() is None, shared.log()
-
-
-def do(proxy, what, name="one", status=200):
-    with proxy.client(name) as client:
-        answer = client.get("/", fields=f"x-do: {what}\r\n")
-        assert answer.status == status, (answer, answer.body)
-        return answer.body.decode()
-
-
-def refused(plugin, origin, folder, **settings):
-    file = folder / "cleat.yaml"
-    file.write_text(json.dumps(config(plugin, origin, **settings)))
-    done = run("validate", "-c", file)
-    assert done.returncode == 2, done.stderr
-    return done.stderr
 
 
 # --- cleat.events/1
@@ -74,7 +53,7 @@ def test_events_are_refused_beyond_their_bounds(plugin, proxy, shared_origin, tm
     assert do(proxy, "publish cleat.generation.applied x") == "invalid"
     assert do(proxy, "publish-long") == "invalid"
     assert do(proxy, "subscribe") == "not on this thread"
-    assert "this instance has 64 patterns already" in refused(plugin, shared_origin, tmp_path, patterns=65)
+    assert "this instance has 64 patterns already" in refused(tmp_path, config(plugin, shared_origin, patterns=65))
 
 
 # --- cleat.kv/1
@@ -96,7 +75,7 @@ def test_keys_are_refused_beyond_their_bounds(plugin, proxy, shared_origin, tmp_
     kv = lambda *words: do(proxy, " ".join(["kv", *words]))  # noqa: E731
     assert kv("set", "k" * 513, "x") == "invalid" and kv("get-nameless") == "invalid"
     assert kv("set-long", "more", "5000") == "over a limit" and kv("get", "more") == "none"
-    assert "a space has 1 KiB to 1 GiB" in refused(plugin, shared_origin, tmp_path, own_bytes=10)
+    assert "a space has 1 KiB to 1 GiB" in refused(tmp_path, config(plugin, shared_origin, own_bytes=10))
 
 
 def test_spaces_outlive_reloads_and_are_stale_when_their_last_instance_is_gone(plugin, origin, start):
@@ -104,18 +83,13 @@ def test_spaces_outlive_reloads_and_are_stale_when_their_last_instance_is_gone(p
     assert [do(proxy, "kv shared", name) for name in ("one", "two", "one")] == ["1", "2", "3"]
     assert do(proxy, "kv set a mine", "two") == "ok" and do(proxy, "kv get a", "one") == "none"
 
-    def reload(number, settings):
-        proxy.file.write_text(json.dumps(settings))
-        proxy.signal(1)
-        proxy.wait_for_line(rf"generation {number} is in force")
-
-    reload(2, config(plugin, origin, names=("one", "two"), patterns=2))
+    reload(proxy, 2, config(plugin, origin, names=("one", "two"), patterns=2))
     proxy.wait_for_line(r"plugin/two event cleat.generation.applied generation=2$")
     assert do(proxy, "kv get a", "two") == "mine" and do(proxy, "kv shared", "two") == "4"
     without = config(plugin, origin, names=("one", "two"), patterns=2)
     without["plugins"].pop()
     without["listeners"][1]["chain"] = []
-    reload(3, without)
+    reload(proxy, 3, without)
     wait_until(lambda: do(proxy, "kv gone") == "Some(stale) Some(stale)", "the end of the space")
 
 

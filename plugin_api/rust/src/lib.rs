@@ -45,10 +45,12 @@
 #![warn(missing_docs)]
 
 pub mod attribute;
+mod balancer;
 mod body;
 mod call;
 mod command;
 mod config;
+mod control;
 mod events;
 mod exchange;
 #[doc(hidden)]
@@ -65,16 +67,20 @@ mod kv;
 mod metadata;
 mod metrics;
 mod panics;
+mod source;
 mod status;
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod table;
 mod text;
+mod tls;
 
+pub use balancer::{Balancer, Endpoint, Endpoints};
 pub use body::{Body, BodyMut};
 pub use call::{Answer, Call, CallEvent, CallHandle, CallHead};
 pub use command::{Command, RunCommand};
 pub use config::{Config, Kind};
+pub use control::{log_level, process_state, ProcessState};
 pub use exchange::{AttemptEnd, Connection, ConnectionId, Exchange, ExchangeId, How, Reply};
 pub use fields::{Fields, FieldsMut};
 pub use handle::{Completion, Handle, Level, Ticket, Timer};
@@ -84,8 +90,10 @@ pub use host::{error_text, set_error, worker};
 pub use kv::{Kv, KvValue};
 pub use metadata::{Metadata, MetadataKey};
 pub use metrics::{Counter, Family, Gauge, Histogram, Metric};
+pub use source::{Committed, Discovery, Resource, SourceEndpoint, Transaction};
 pub use status::{fail, Error, Status, Verdict};
 pub use text::Text;
+pub use tls::{HelloPart, OnClientHello};
 
 /// The one line that makes a type a plugin: the note and the exported function. Once in a `cdylib`.
 ///
@@ -109,10 +117,23 @@ macro_rules! plugin {
             static NOTE: $crate::table::Note<{ $crate::table::note_size(TEXT) }> = $crate::table::Note::new(TEXT);
 
             const HAS: $crate::extensions::Extensions = $crate::extensions::Extensions {
+                balancer: $crate::ffi::PluginBalancer {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginBalancer>() as u32,
+                    reserved: 0,
+                    set_create: CleatProbe::SET_CREATE,
+                    set_destroy: CleatProbe::SET_DESTROY,
+                    pick: CleatProbe::PICK,
+                },
                 command: $crate::ffi::PluginCommand {
                     size: ::core::mem::size_of::<$crate::ffi::PluginCommand>() as u32,
                     reserved: 0,
                     run: CleatProbe::COMMAND,
+                },
+                config_source: $crate::ffi::PluginConfigSource {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginConfigSource>() as u32,
+                    reserved: 0,
+                    watch: CleatProbe::WATCH,
+                    unwatch: CleatProbe::UNWATCH,
                 },
                 handler: $crate::ffi::PluginHandler {
                     size: ::core::mem::size_of::<$crate::ffi::PluginHandler>() as u32,
@@ -121,6 +142,11 @@ macro_rules! plugin {
                     on_handle_body: CleatProbe::ON_HANDLE_BODY,
                     on_writable: CleatProbe::ON_WRITABLE,
                     on_handle_end: CleatProbe::ON_HANDLE_END,
+                },
+                tls: $crate::ffi::PluginTls {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginTls>() as u32,
+                    reserved: 0,
+                    on_client_hello: CleatProbe::ON_CLIENT_HELLO,
                 },
             };
             static EXTENSIONS: $crate::extensions::Extensions = HAS;

@@ -74,8 +74,16 @@ func (e *extensions) OnRequest(x *cleat.Exchange) cleat.Verdict {
 		return say(x, said(e.h.Subscribe("demo.late")))
 	case "kv":
 		return say(x, e.kv(words[1:]))
+	case "set":
+		return say(x, lastSet())
+	case "hello":
+		return say(x, hello.Load().(string))
 	}
-	verdict, err := e.stream(words, x)
+	run := e.process
+	if strings.HasPrefix(words[0], "stream") || words[0] == "gathered-up" {
+		run = e.stream
+	}
+	verdict, err := run(words, x)
 	if err != nil {
 		return say(x, err.Error())
 	}

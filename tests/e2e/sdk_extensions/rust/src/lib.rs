@@ -1,8 +1,10 @@
 //! extensions: does with the SDK's extensions what a request's x-do says, for tests/e2e/test_sdk_extensions.py. The same as ../go.
 #![deny(unsafe_code)]
 
+mod choose;
 mod handler;
 mod kv;
+mod process;
 mod streams;
 
 use cleat::{Create, Error, Event, Exchange, Handle, Kv, Level, Reply, Status, Ticket, Verdict};
@@ -78,7 +80,10 @@ impl cleat::OnRequest for Extensions {
                     .kv(&words[1..])
                     .unwrap_or_else(|status| status.to_string()),
             )),
-            _ => self.stream(&words, x),
+            "set" => Ok(say(x, &choose::last_set())),
+            "hello" => Ok(say(x, &choose::HELLO.lock().unwrap())),
+            word if word.starts_with("stream") || word == "gathered-up" => self.stream(&words, x),
+            _ => self.process(&words, x),
         };
         done.unwrap_or_else(|status| say(x, &status.to_string()))
     }
@@ -101,5 +106,5 @@ fn said(done: Result<(), Status>) -> String {
 
 cleat::plugin!(
     Extensions,
-    "name=extensions\nversion=1.0.0\nrequires=cleat.config/1 cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1\ncommands=ext-say: says its arguments; ext-fall: it panics\n"
+    "name=extensions\nversion=1.0.0\nrequires=cleat.balancer/1 cleat.config/1 cleat.config_source/1 cleat.control/1 cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1 cleat.tls/1\ncommands=ext-say: says its arguments; ext-fall: it panics\n"
 );
