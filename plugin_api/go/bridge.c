@@ -373,6 +373,9 @@ cleat_status go_control_describe(uint64_t self, GO_IN(topic), uintptr_t user) {
   return GO_CALL(control, describe, self, GO_STR(topic), on_control, (void *)user);
 }
 
+static void on_series(void *user, const cleat_metric_view *view) { cleatGoSeries((uintptr_t)user, (cleat_metric_view *)view); }
+cleat_status go_metrics_visit(uintptr_t user) { return GO_CALL(metrics, visit, on_series, (void *)user); }
+
 static void on_post(void *instance, cleat_status status, uint64_t owner, void *user) {
   cleatGoPost((uintptr_t)instance, status, owner, (uintptr_t)user);
 }

@@ -417,6 +417,7 @@ cleat_status go_source_endpoints(uint64_t self, GO_IN(packed), const uint64_t *s
 cleat_status go_control_reload(uint64_t self, uintptr_t user);
 cleat_status go_control_restore(uint64_t self, GO_IN(instance), uintptr_t user);
 cleat_status go_control_describe(uint64_t self, GO_IN(topic), uintptr_t user);
+cleat_status go_metrics_visit(uintptr_t user);
 cleat_status go_post(uint64_t self, uint64_t owner, uintptr_t user);
 cleat_status go_post_worker(uint64_t self, uint32_t worker, uintptr_t user);
 go_unsigned go_timer_arm(uint64_t self, uint64_t owner, uint64_t ms, uint32_t hook, uintptr_t token);

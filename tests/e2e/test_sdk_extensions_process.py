@@ -1,4 +1,4 @@
-"""The extensions in the Rust and Go SDKs that steer the process: balancer, config_source, control, tls. As test_sdk_extensions.py."""
+"""The extensions in the Rust and Go SDKs that steer the process, or look at it: balancer, config_source, control, metrics, tls. As test_sdk_extensions.py."""
 # ctest: timeout 300
 
 import json
@@ -177,6 +177,21 @@ def test_questions_are_refused_and_panics_in_answers_told(proxy):
     proxy.file.write_text("listeners: [")
     assert do(proxy, "reload").startswith("failed ")
     proxy.file.write_text(good)
+
+
+def test_metrics_of_the_process_are_seen(proxy):
+    assert do(proxy, "metrics cleat_extensions_words").startswith("ok Histogram instance=one ")
+    sum_, buckets = do(proxy, "metrics cleat_extensions_words").split(" ")[-2:]
+    again, buckets_again = do(proxy, "metrics cleat_extensions_words x").split(" ")[-2:]
+    assert int(again) == int(sum_) + 2  # of the one before
+    counts = lambda text: {bound: int(count) for bound, count in (one.split(":") for one in text.split(","))}  # noqa: E731
+    before, after = counts(buckets), counts(buckets_again)
+    assert list(after) == ["1", "2", str(2**64 - 1)] and after == {**before, "2": before["2"] + 1}
+    assert re.search(r" Counter listener=one \d+ ", do(proxy, "metrics cleat_requests_total"))
+    with proxy.client("one") as client:
+        assert client.get("/", fields="x-do: metrics panic\r\n").status == 500
+    proxy.wait_for_line(r"plugin/one .*panicked at .*: .*asked to panic in a visit")
+    assert do(proxy, "metrics nobody_s") == "ok "
 
 
 # --- cleat.tls/1

@@ -12,7 +12,7 @@ use crate::host::host_call;
 use crate::panics::guard_void;
 use crate::status::Status;
 use crate::table::plugin_of;
-use crate::text::{same_name, to_headers, to_str, Text};
+use crate::text::{list, same_name, to_headers, to_str, Text};
 
 /// What is asked. All of it is copied when the call is started.
 #[derive(Clone, Copy)]
@@ -127,14 +127,6 @@ pub enum CallEvent<'a> {
     Writable,
     /// The last event, exactly once: the rest is here, with trailers, or [`is_ok`](Answer::is_ok) is false, and what was told is not whole.
     End(Answer<'a>),
-}
-
-fn list<'a>(headers: *const ffi::Header, count: u64) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
-    // SAFETY: the host's array of so many, which lives as long as the event; callers bind 'a to a borrow of that.
-    (0..count as usize).map(move |i| unsafe {
-        let one = &*headers.add(i);
-        (Text::from_raw(one.name), Text::from_raw(one.value))
-    })
 }
 
 /// A call that is under way, on its worker. A value: copies are the same call. `STALE` once it has ended.

@@ -89,7 +89,7 @@ pub use hooks::*;
 pub use host::{error_text, set_error, worker};
 pub use kv::{Kv, KvValue};
 pub use metadata::{Metadata, MetadataKey};
-pub use metrics::{Counter, Family, Gauge, Histogram, Metric};
+pub use metrics::{visit_metrics, Counter, Family, Gauge, Histogram, Metric, MetricKind, MetricView};
 pub use source::{Committed, Discovery, Resource, SourceEndpoint, Transaction};
 pub use status::{fail, Error, Status, Verdict};
 pub use text::Text;

@@ -13,6 +13,7 @@ import (
 type extensions struct {
 	h           cleat.Handle
 	own, shared cleat.Kv
+	words       cleat.Histogram
 }
 
 // Of the hooks that wait: one at a time.
@@ -32,6 +33,9 @@ func create(c *cleat.Create) (*extensions, error) {
 	if err == nil {
 		remember(c, e.own)
 		e.shared, err = c.OpenPluginKv("shared", 65536)
+	}
+	if err == nil {
+		e.words, err = c.Histogram("cleat_extensions_words", "Words of x-do", []uint64{1, 2})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%v: %s", err, cleat.ErrorText())
@@ -74,6 +78,10 @@ func (e *extensions) OnRequest(x *cleat.Exchange) cleat.Verdict {
 		return say(x, said(e.h.Subscribe("demo.late")))
 	case "kv":
 		return say(x, e.kv(words[1:]))
+	case "metrics":
+		shown := metrics(words[1])
+		e.words.Observe(uint64(len(words)))
+		return say(x, shown)
 	case "set":
 		return say(x, lastSet())
 	case "hello":

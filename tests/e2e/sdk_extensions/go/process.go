@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -39,6 +40,33 @@ func (e *extensions) UnwatchCluster(of any) {
 	if watch.panics {
 		panic("asked to panic in unwatch")
 	}
+}
+
+// metrics gives the series of that name.
+func metrics(name string) string {
+	var all []string
+	err := cleat.VisitMetrics(func(one cleat.MetricView) {
+		if one.Name == "cleat_requests_total" && name == "panic" {
+			panic("asked to panic in a visit")
+		}
+		if one.Name != name {
+			return
+		}
+		var labels, buckets []string
+		for _, label := range one.Labels {
+			labels = append(labels, label.Name+"="+label.Value)
+		}
+		for i, count := range one.Buckets {
+			bound := uint64(math.MaxUint64)
+			if i < len(one.Bounds) {
+				bound = one.Bounds[i]
+			}
+			buckets = append(buckets, fmt.Sprintf("%d:%d", bound, count))
+		}
+		kind := []string{"", "Counter", "Gauge", "Histogram"}[one.Kind]
+		all = append(all, fmt.Sprint(kind, " ", strings.Join(labels, ","), " ", one.Value, " ", strings.Join(buckets, ",")))
+	})
+	return said(err) + " " + strings.Join(all, "; ")
 }
 
 var kinds = map[string]cleat.Resource{"listener": cleat.ListenerResource, "route_table": cleat.RouteTableResource, "cluster": cleat.ClusterResource,

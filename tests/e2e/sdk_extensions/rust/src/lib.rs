@@ -7,13 +7,16 @@ mod kv;
 mod process;
 mod streams;
 
-use cleat::{Create, Error, Event, Exchange, Handle, Kv, Level, Reply, Status, Ticket, Verdict};
+use cleat::{
+    Create, Error, Event, Exchange, Handle, Histogram, Kv, Level, Reply, Status, Ticket, Verdict,
+};
 use std::sync::Mutex;
 
 pub struct Extensions {
     me: Handle<Extensions>,
     own: Kv,
     shared: Kv,
+    words: Histogram,
 }
 
 /// Of the hooks that wait: one at a time.
@@ -32,6 +35,7 @@ impl cleat::Plugin for Extensions {
             me,
             own,
             shared: create.open_plugin_kv("shared", 65536)?,
+            words: create.histogram("cleat_extensions_words", "Words of x-do", &[1, 2])?,
         })
     }
 }
@@ -80,6 +84,11 @@ impl cleat::OnRequest for Extensions {
                     .kv(&words[1..])
                     .unwrap_or_else(|status| status.to_string()),
             )),
+            "metrics" => {
+                let shown = process::metrics(words[1]);
+                self.words.observe(words.len() as u64);
+                Ok(say(x, &shown))
+            }
             "set" => Ok(say(x, &choose::last_set())),
             "hello" => Ok(say(x, &choose::HELLO.lock().unwrap())),
             word if word.starts_with("stream") || word == "gathered-up" => self.stream(&words, x),
@@ -106,5 +115,5 @@ fn said(done: Result<(), Status>) -> String {
 
 cleat::plugin!(
     Extensions,
-    "name=extensions\nversion=1.0.0\nrequires=cleat.balancer/1 cleat.config/1 cleat.config_source/1 cleat.control/1 cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1 cleat.tls/1\ncommands=ext-say: says its arguments; ext-fall: it panics\n"
+    "name=extensions\nversion=1.0.0\nrequires=cleat.balancer/1 cleat.body/1 cleat.config/1 cleat.config_source/1 cleat.control/1 cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1 cleat.metrics/1 cleat.post/1 cleat.timer/1 cleat.tls/1\ncommands=ext-say: says its arguments; ext-fall: it panics\n"
 );

@@ -51,6 +51,34 @@ impl Drop for Watch {
     }
 }
 
+/// The series of that name.
+pub fn metrics(name: &str) -> String {
+    let mut all = Vec::new();
+    let done = cleat::visit_metrics(|one| {
+        if one.name() == "cleat_requests_total" && name == "panic" {
+            panic!("asked to panic in a visit");
+        }
+        if one.name() == name {
+            let labels: Vec<String> = one
+                .labels()
+                .map(|(name, value)| format!("{}={}", name, value))
+                .collect();
+            let buckets: Vec<String> = one
+                .buckets()
+                .map(|(bound, count)| format!("{}:{}", bound, count))
+                .collect();
+            all.push(format!(
+                "{:?} {} {} {}",
+                one.kind(),
+                labels.join(","),
+                one.value(),
+                buckets.join(",")
+            ));
+        }
+    });
+    format!("{} {}", said(done), all.join("; "))
+}
+
 fn kind(word: &str) -> Resource {
     match word {
         "listener" => Resource::Listener,
