@@ -155,7 +155,7 @@ def test_a_stream_that_is_cancelled_ends_once_and_is_stale(proxy, endless):
 def test_a_panic_in_a_stream_is_told_and_cancels_it(proxy, endless):
     assert do(proxy, "stream-panic") == "waited"
     proxy.wait_for_line(r"error plugin/one .*panicked at .*: asked to panic in a stream")
-    wait_until(lambda: endless, "the connection's end")
+    wait_until(lambda: endless, "the connection's end")  # it is the instance's call, and has time
     assert "told more after a panic" not in proxy.log()
 
 

@@ -306,9 +306,9 @@ unsafe fn on_stream<P: Plugin, F>(
         return;
     }
     let streamed = &mut *(user as *mut Streamed<F>); // no callback comes while another runs
-    if !streamed.over && !guard_void::<P>(instance, || then(plugin_of::<P>(instance), &mut streamed.told, call, told)) {
+    if !guard_void::<P>(instance, || then(plugin_of::<P>(instance), &mut streamed.told, call, told)) {
         streamed.over = true;
-        let _ = call.cancel();
+        let _ = call.cancel(); // its end alone follows
     }
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,7 @@ func (e *extensions) stream(words []string, x *cleat.Exchange) (cleat.Verdict, e
 	case "stream-pause":
 		e.h.Arm(x, 300*time.Millisecond, goOn)
 		came.Store(0)
+		cameBefore.Store(math.MaxInt64)
 		_, err = e.h.CallStream(x, asked, func(x *cleat.Exchange, call cleat.CallHandle, event *cleat.CallEvent) {
 			switch event.Kind {
 			case cleat.CallHead:
@@ -130,7 +132,8 @@ func (e *extensions) stream(words []string, x *cleat.Exchange) (cleat.Verdict, e
 	case "stream-panic":
 		tickets <- ticket
 		e.h.Arm(x, 100*time.Millisecond, 1)
-		_, err = e.h.CallStream(x, asked, func(_ *cleat.Exchange, _ cleat.CallHandle, event *cleat.CallEvent) {
+		asked.Timeout = 10 * time.Minute
+		_, err = e.h.CallWorkerStream(asked, func(_ cleat.CallHandle, event *cleat.CallEvent) {
 			if event.Kind == cleat.CallHead {
 				panic("asked to panic in a stream")
 			}

@@ -120,6 +120,7 @@ impl Extensions {
             ["stream-pause"] => {
                 self.me.arm(x, Duration::from_millis(300), GO_ON)?;
                 CAME.store(0, Ordering::Relaxed);
+                CAME_BEFORE.store(usize::MAX, Ordering::Relaxed);
                 self.me
                     .call_stream(x, &call, move |_, x, call, event| match event {
                         CallEvent::Head(_) => {
@@ -167,7 +168,11 @@ impl Extensions {
                 TICKETS.lock().unwrap().push(ticket);
                 self.me.arm(x, Duration::from_millis(100), 1)?;
                 let dropped = Dropped(self.me);
-                self.me.call_stream(x, &call, move |_, _, _, event| {
+                let long = Call {
+                    timeout: Duration::from_secs(600),
+                    ..call
+                };
+                self.me.call_worker_stream(&long, move |_, _, event| {
                     let _ = &dropped;
                     if let CallEvent::Head(_) = event {
                         panic!("asked to panic in a stream");
