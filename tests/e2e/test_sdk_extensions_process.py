@@ -1,4 +1,5 @@
-"""The extensions in the Rust and Go SDKs that steer the process, or look at it: balancer, config_source, control, metrics, tls. As test_sdk_extensions.py."""
+"""The extensions in the Rust and Go SDKs that steer the process, or look at it: balancer, config_source, control, metrics, tls.
+As test_sdk_extensions.py."""
 # ctest: timeout 300
 
 import json

@@ -115,5 +115,9 @@ fn said(done: Result<(), Status>) -> String {
 
 cleat::plugin!(
     Extensions,
-    "name=extensions\nversion=1.0.0\nrequires=cleat.balancer/1 cleat.body/1 cleat.config/1 cleat.config_source/1 cleat.control/1 cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1 cleat.metrics/1 cleat.post/1 cleat.timer/1 cleat.tls/1\ncommands=ext-say: says its arguments; ext-fall: it panics\n"
+    "name=extensions\nversion=1.0.0\n\
+     requires=cleat.balancer/1 cleat.body/1 cleat.config/1 cleat.config_source/1 cleat.control/1 \
+     cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1 cleat.metrics/1 cleat.post/1 \
+     cleat.timer/1 cleat.tls/1\n\
+     commands=ext-say: says its arguments; ext-fall: it panics\n"
 );
