@@ -91,6 +91,7 @@ bool make_chain(const Generation& generation, const config::Listener& from, Chai
     }
     if (one.reversed) std::reverse(positions.begin(), positions.end());
   }
+  chain.ready.prepare(chain, generation.workers);
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include "kernel/base/socket.hpp"
 #include "kernel/cluster.hpp"
 #include "kernel/config/compose.hpp"
+#include "kernel/hooks/chain_call.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/http/parse.hpp"
 #include "kernel/kernel_metrics.hpp"
@@ -32,6 +33,7 @@ struct Chain {
   std::vector<hooks::Instance*> instances;
   std::array<std::vector<std::uint8_t>, hooks::kHooks> positions;
   const std::vector<std::uint8_t>& of(hooks::Hook hook) const { return positions[static_cast<std::size_t>(hook)]; }
+  hooks::ReadyCalls ready;  // the same of the hooks of heads, for each worker
 };
 
 struct Route {

@@ -28,7 +28,6 @@ void within_hook(benchmark::State& state, Call&& call) {
     Exchange& x = standing.x;
     rig.worker.stamp.instance = rig.generation().instances[0].get();
     rig.worker.stamp.hook = Hook::kRequest;
-    rig.worker.stamp.position = 0;
     rig.worker.stamp.exchange = &x;
     const cleat_host& host = *hooks::host_table();
     const cleat_exchange handle = x.handle();

@@ -76,13 +76,6 @@ int main(int argc, const char* const* argv, void (*add_tools)(CLI::App& plugin, 
   look->add_flag("--json", json, "As JSON");
   look->footer("Exit codes: 0 this host would load it, 1 the file cannot be read, 2 this host would refuse it, or bad usage.");
   look->callback([&] { code = inspect(plugin_file, json); });
-  NewPlugin wanted;
-  CLI::App* made = plugin->add_subcommand("new", "Make a project for a plugin: it builds, tests and runs at once.")->footer(kExitCodes);
-  made->add_option("name", wanted.name, "The plugin's name: small letters, digits and '_'")->required();
-  made->add_option("--lang", wanted.language, "c, cpp, rust or go")->required();
-  made->add_option("--dir", wanted.folder, "The folder that is made (by default one of the plugin's name)");
-  made->add_option("--sdk", wanted.sdk, "Where the SDK is installed (by default where this program is)");
-  made->callback([&] { code = new_plugin(wanted); });
   if (add_tools != nullptr) add_tools(*plugin, code);
 
   app.add_subcommand("version", "Say the version of the program and of the ABI.")->footer(kExitCodes)->callback([&] { code = version(); });

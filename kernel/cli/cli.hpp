@@ -1,4 +1,4 @@
-// The `cleat` command: run, validate, plugin inspect, plugin new, version. Control thread; nothing here outlives the call.
+// The `cleat` command: run, validate, plugin inspect, version. Control thread; nothing here outlives the call.
 #pragma once
 
 #include <optional>
@@ -24,13 +24,6 @@ void add_plugin_tools(CLI::App& plugin, int& code);  // plugin_api/harness
 int validate(const std::string& config_file, bool full);
 int inspect(const std::string& plugin_file, bool json);
 int version();
-
-struct NewPlugin {
-  std::string name, language;
-  std::string folder;  // empty: of the plugin's name
-  std::string sdk;     // where the SDK is installed; empty: where the program is
-};
-int new_plugin(const NewPlugin& wanted);
 
 // Words that plugins add (cleat.command/1), looked for in $CLEAT_PLUGIN_PATH (folders, separated by ':') and the plugin folders beside
 // the program. Files are only read, until a word of theirs is run.

@@ -31,17 +31,24 @@ class Relaxed {
   std::atomic<T> value_;
 };
 
-// The running hook, which `look` marks from outside. The next call's stamp takes the mark off by being stored: two looks that meet the
-// same call can tell, and the call site counts nothing for it.
+// The running hook, and where its instance stands in the exchange's chain, which `look` marks from outside. The next call's stamp takes the
+// mark off by being stored: two looks that meet the same call can tell, and the call site counts nothing for it.
 class StampedHook {
  public:
+  static constexpr unsigned kPositionShift = 16;
+  static constexpr std::uint32_t word(Hook hook, std::uint8_t position) {
+    return static_cast<std::uint32_t>(hook) | std::uint32_t{position} << kPositionShift;
+  }
+
   StampedHook(Hook hook = Hook::kNone) : word_(static_cast<std::uint32_t>(hook)) {}
-  StampedHook(const StampedHook& other) : StampedHook(static_cast<Hook>(other)) {}
-  StampedHook& operator=(const StampedHook& other) { return *this = static_cast<Hook>(other); }
-  StampedHook& operator=(Hook hook) {
-    word_.store(static_cast<std::uint32_t>(hook), std::memory_order_relaxed);
+  StampedHook(const StampedHook& other) : word_(other.word_.load(std::memory_order_relaxed) & ~kMark) {}
+  StampedHook& operator=(const StampedHook& other) { return store(other.word_.load(std::memory_order_relaxed) & ~kMark); }
+  StampedHook& operator=(Hook hook) { return store(static_cast<std::uint32_t>(hook)); }
+  StampedHook& store(std::uint32_t word) {
+    word_.store(word, std::memory_order_relaxed);
     return *this;
   }
+  std::uint8_t position() const { return static_cast<std::uint8_t>(word_.load(std::memory_order_relaxed) >> kPositionShift); }
   // As above; who looks sees what was written before it.
   void publish(Hook hook) { word_.store(static_cast<std::uint32_t>(hook), std::memory_order_release); }
   operator Hook() const { return static_cast<Hook>(static_cast<std::uint8_t>(word_.load(std::memory_order_relaxed))); }
@@ -64,7 +71,6 @@ struct CallStamp {
   Relaxed<Instance*> instance;
   StampedHook hook;
   Relaxed<Exchange*> exchange;
-  Relaxed<std::uint8_t> position;  // in the chain, of exchange hooks
   Relaxed<const char*> loading = {};  // the plugin file that the control thread is loading
 };
 

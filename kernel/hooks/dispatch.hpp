@@ -24,11 +24,13 @@ void sample_end(HookCounters& counters, std::uint64_t begin);
 
 namespace detail {
 
-inline bool count_call(HookCounters& counters) {  // true: take this call's time. The shard has one writer: no read-modify-write.
+// Is the next call's time to be taken? The shard has one writer: no read-modify-write.
+inline bool is_sampled(HookCounters& counters) {
+  return (std::atomic_ref<std::uint64_t>(counters.calls).load(std::memory_order_relaxed) & (kSampleEvery - 1)) == 0;
+}
+inline void count_call(HookCounters& counters) {
   std::atomic_ref<std::uint64_t> calls(counters.calls);
-  const std::uint64_t before = calls.load(std::memory_order_relaxed);
-  calls.store(before + 1, std::memory_order_relaxed);
-  return (before & (kSampleEvery - 1)) == 0;
+  calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 inline std::uint32_t checked(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict) {
@@ -50,11 +52,11 @@ inline void clear(CallStamp& stamp) {
 template <class Call>
 inline std::uint32_t call_hook(Worker& worker, Instance& instance, Hook hook, Exchange* exchange, std::uint8_t position, Call&& call) {
   HookCounters& counters = instance.counters(worker.index, hook);
-  const bool sampled = detail::count_call(counters);
+  const bool sampled = detail::is_sampled(counters);
+  detail::count_call(counters);
   worker.stamp.instance = &instance;
   worker.stamp.exchange = exchange;
-  worker.stamp.hook = hook;
-  worker.stamp.position = position;
+  worker.stamp.hook.store(StampedHook::word(hook, position));
   const std::uint64_t begin = sampled ? sample_begin() : 0;
   std::uint32_t verdict;
   try {

@@ -33,6 +33,7 @@ constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
     {CLEAT_EXT_KV, &kHostKv},
     {CLEAT_EXT_HTTP_CALL, &kHostHttpCall},
     {CLEAT_EXT_TLS, &kHostTls},
+    {CLEAT_EXT_HANDOVER, &kHostHandover},
 }};
 
 constexpr bool has_exactly_what_is_promised() {

@@ -63,7 +63,7 @@ inline bool in_stage(const Exchange& x, Hook hook, Stage stage) {
 // Where the calling instance stands in the exchange's chain; the chain's size for a handler outside it; kNoPosition for a stranger.
 inline constexpr std::uint32_t kNoPosition = UINT32_MAX;
 std::uint32_t position_in_chain(const Exchange& x);
-inline std::uint32_t position_of_caller(const Exchange& x) { return in_hook(x) ? std::uint32_t{x.worker.stamp.position} : position_in_chain(x); }
+inline std::uint32_t position_of_caller(const Exchange& x) { return in_hook(x) ? std::uint32_t{x.worker.stamp.hook.position()} : position_in_chain(x); }
 
 inline bool bad(cleat_str text) { return text.data == nullptr && text.size != 0; }
 

@@ -12,6 +12,7 @@
 #include "plugin_api/ext/tls.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
@@ -29,6 +30,7 @@ extern const cleat_host_timer kHostTimer;
 extern const cleat_host_post kHostPost;
 extern const cleat_host_balancer kHostBalancer;
 extern const cleat_host_handler kHostHandler;
+extern const cleat_host_handover kHostHandover;
 extern const cleat_host_events kHostEvents;
 extern const cleat_host_http_call kHostHttpCall;
 extern const cleat_host_kv kHostKv;

@@ -86,7 +86,7 @@ constexpr std::array<std::string_view, kHooks> kHookNames = {
     "on_request_body", "on_request_trailers", "on_attempt", "on_attempt_end", "on_response", "on_response_body",
     "on_response_trailers", "on_reply", "on_end", "on_event", "on_drain", "on_shutdown", "on_handle", "on_handle_body",
     "on_writable", "on_handle_end", "timer", "post", "pick", "validate", "destroy", "route_create", "route_destroy",
-    "watch", "unwatch", "committed", "load", "call",
+    "watch", "unwatch", "committed", "give", "take", "load", "call",
 };
 static_assert(!kHookNames.back().empty());
 

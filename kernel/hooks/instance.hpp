@@ -19,6 +19,7 @@
 #include "plugin_api/ext/config.h"
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/tls.h"
 #include "plugin_api/plugin.h"
@@ -30,7 +31,7 @@ class Library;  // library.hpp: a loaded plugin file
 enum class Hook : std::uint8_t {
   kNone, kCreate, kWorkerStart, kWorkerStop, kConnection, kClientHello, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt,
   kAttemptEnd, kResponse, kResponseBody, kResponseTrailers, kReply, kEnd, kEvent, kDrain, kShutdown, kHandle, kHandleBody, kWritable,
-  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted, kLoad, kCall,
+  kHandleEnd, kTimer, kPost, kPick, kValidate, kDestroy, kRouteCreate, kRouteDestroy, kWatch, kUnwatch, kCommitted, kGive, kTake, kLoad, kCall,
   kCount,
 };
 inline constexpr std::size_t kHooks = static_cast<std::size_t>(Hook::kCount);
@@ -64,6 +65,7 @@ class Instance {
   const cleat_plugin_balancer* balancer = nullptr;
   const cleat_plugin_config_source* source = nullptr;  // the library's
   const cleat_plugin_tls* tls = nullptr;            // likewise
+  const cleat_plugin_handover* handover = nullptr;  // likewise
   void* self = nullptr;            // what create returned
   std::vector<std::unique_ptr<Shard>> shards;  // one for each worker, and a last one for the control thread
   Quarantine quarantine;           // begun before create is called
@@ -116,7 +118,8 @@ class Loader {
   Loader(std::vector<std::string> folders, const cleat_host* host, std::uint32_t workers);
 
   // [control] In the order of `wanted`; empty if any failed. Of `before`, the instances of the generation in force, those are taken
-  // over, state and all, of which name, file's content, configuration and policy are the same. validate_only: calls validate where the
+  // over, state and all, of which name, file's content, configuration and policy are the same; others hand what they know to the new one
+  // of their name, once all are created. validate_only: calls validate where the
   // plugin has it, else create: the result then holds instances that are not created(), good for nothing but looking at their tables.
   std::vector<std::shared_ptr<Instance>> load(const std::vector<config::Instance>& wanted,
                                               const std::vector<std::shared_ptr<Instance>>& before, std::uint64_t generation,

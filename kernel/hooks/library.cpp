@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstring>
 #include <map>
+#include <type_traits>
 #include <utility>
 
 #include "kernel/hooks/elf.hpp"
@@ -29,6 +30,7 @@ constexpr std::size_t kPluginLeast = offsetof(cleat_plugin, create) + sizeof(cle
 constexpr std::size_t kConfigSourceLeast = offsetof(cleat_plugin_config_source, unwatch) + sizeof(cleat_plugin_config_source::unwatch);
 constexpr std::size_t kTlsLeast = offsetof(cleat_plugin_tls, on_client_hello) + sizeof(cleat_plugin_tls::on_client_hello);
 constexpr std::size_t kHandlerLeast = offsetof(cleat_plugin_handler, on_handle) + sizeof(cleat_plugin_handler::on_handle);
+constexpr std::size_t kHandoverLeast = offsetof(cleat_plugin_handover, take) + sizeof(cleat_plugin_handover::take);
 constexpr std::size_t kBalancerLeast = offsetof(cleat_plugin_balancer, pick) + sizeof(cleat_plugin_balancer::pick);
 
 // A content that this process has mapped, and what came of it. A refusal is kept too: the entry function runs once.
@@ -218,46 +220,30 @@ std::string Library::read_table(const cleat_plugin* theirs) {
 
 std::string Library::read_halves() {
   if (table_.find == nullptr) return {};
-  const auto ask = [this](std::string_view id, const void*& half) {
+  std::string why;
+  // `needed` is an entry without which the half makes no sense. True: there is no such half, or nothing is wrong with it.
+  const auto read = [&](std::string_view id, std::size_t least, auto& to, bool& has, auto needed, const char* name) {
+    using Half = std::remove_reference_t<decltype(to)>;
+    const void* half = nullptr;
     const CallOutcome outcome = call_plugin(nullptr, Hook::kLoad, [&] {
       half = table_.find(to_str(id));
       return CLEAT_OK;
     });
-    return outcome.ok() ? std::string{} : "find failed: " + outcome.words;
+    if (!outcome.ok()) why = "find failed: " + outcome.words;
+    if (!outcome.ok() || half == nullptr) return outcome.ok();
+    const StructFault fault = read_struct(static_cast<const Half*>(half), least, to);
+    if (fault != StructFault::kNone) why = "its " + std::string(id) + " table cannot be used: " + fault_text(fault);
+    if (why.empty() && to.*needed == nullptr) why = "its " + std::string(id) + " table has no " + name;
+    has = why.empty();
+    return has;
   };
-  const auto bad = [](std::string_view id, StructFault fault) {
-    return "its " + std::string(id) + " table cannot be used: " + fault_text(fault);
-  };
-  const void* half = nullptr;
-  if (std::string why = ask(CLEAT_EXT_HANDLER, half); !why.empty()) return why;
-  if (half != nullptr) {
-    const StructFault fault = read_struct(static_cast<const cleat_plugin_handler*>(half), kHandlerLeast, handler_);
-    if (fault != StructFault::kNone) return bad(CLEAT_EXT_HANDLER, fault);
-    if (handler_.on_handle == nullptr) return "its " CLEAT_EXT_HANDLER " table has no on_handle";
-    has_handler_ = true;
-  }
-  if (std::string why = ask(CLEAT_EXT_BALANCER, half); !why.empty()) return why;
-  if (half != nullptr) {
-    const StructFault fault = read_struct(static_cast<const cleat_plugin_balancer*>(half), kBalancerLeast, balancer_);
-    if (fault != StructFault::kNone) return bad(CLEAT_EXT_BALANCER, fault);
-    if (balancer_.pick == nullptr) return "its " CLEAT_EXT_BALANCER " table has no pick";
-    has_balancer_ = true;
-  }
-  if (std::string why = ask(CLEAT_EXT_CONFIG_SOURCE, half); !why.empty()) return why;
-  if (half != nullptr) {
-    const StructFault fault = read_struct(static_cast<const cleat_plugin_config_source*>(half), kConfigSourceLeast, config_source_);
-    if (fault != StructFault::kNone) return bad(CLEAT_EXT_CONFIG_SOURCE, fault);
-    if (config_source_.watch == nullptr) return "its " CLEAT_EXT_CONFIG_SOURCE " table has no watch";
-    has_config_source_ = true;
-  }
-  if (std::string why = ask(CLEAT_EXT_TLS, half); !why.empty()) return why;
-  if (half != nullptr) {
-    const StructFault fault = read_struct(static_cast<const cleat_plugin_tls*>(half), kTlsLeast, tls_);
-    if (fault != StructFault::kNone) return bad(CLEAT_EXT_TLS, fault);
-    if (tls_.on_client_hello == nullptr) return "its " CLEAT_EXT_TLS " table has no on_client_hello";
-    has_tls_ = true;
-  }
-  return {};
+  const bool good = read(CLEAT_EXT_HANDLER, kHandlerLeast, handler_, has_handler_, &cleat_plugin_handler::on_handle, "on_handle") &&
+                    read(CLEAT_EXT_BALANCER, kBalancerLeast, balancer_, has_balancer_, &cleat_plugin_balancer::pick, "pick") &&
+                    read(CLEAT_EXT_CONFIG_SOURCE, kConfigSourceLeast, config_source_, has_config_source_, &cleat_plugin_config_source::watch, "watch") &&
+                    read(CLEAT_EXT_TLS, kTlsLeast, tls_, has_tls_, &cleat_plugin_tls::on_client_hello, "on_client_hello") &&
+                    read(CLEAT_EXT_HANDOVER, kHandoverLeast, handover_, has_handover_, &cleat_plugin_handover::give, "give");
+  if (good && has_handover_ && handover_.take == nullptr) why = "its " CLEAT_EXT_HANDOVER " table has no take";
+  return why;
 }
 
 bool has_go_runtime() { return !go_runtime().file.empty(); }

@@ -15,6 +15,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/tls.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/plugin.h"
 
 namespace cleat::hooks {
@@ -45,6 +46,7 @@ class Library {
   const cleat_plugin_balancer* balancer() const { return has_balancer_ ? &balancer_ : nullptr; }
   const cleat_plugin_tls* tls() const { return has_tls_ ? &tls_ : nullptr; }
   const cleat_plugin_config_source* config_source() const { return has_config_source_ ? &config_source_ : nullptr; }
+  const cleat_plugin_handover* handover() const { return has_handover_ ? &handover_ : nullptr; }
 
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -62,9 +64,8 @@ class Library {
   cleat_plugin_balancer balancer_{};
   cleat_plugin_config_source config_source_{};
   cleat_plugin_tls tls_{};
-  bool has_handler_ = false;
-  bool has_balancer_ = false;
-  bool has_config_source_ = false, has_tls_ = false;
+  cleat_plugin_handover handover_{};
+  bool has_handler_ = false, has_balancer_ = false, has_config_source_ = false, has_tls_ = false, has_handover_ = false;
 };
 
 bool has_go_runtime();           // a Go plugin was loaded: its runtime's threads run until the process ends

@@ -8,6 +8,7 @@
 
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
+#include "kernel/hooks/handover.hpp"
 #include "kernel/hooks/library.hpp"
 
 namespace cleat::hooks {
@@ -103,6 +104,10 @@ std::vector<std::shared_ptr<Instance>> Loader::load(const std::vector<config::In
     instances.push_back(make(one, named(old, one.name), generation, validate_only, diagnostics));
     failed = failed || instances.back() == nullptr;
   }
+  for (std::size_t i = 0; !failed && !validate_only && i < instances.size(); ++i) {
+    const auto from = named(old, wanted[i].name);
+    if (from != nullptr && from != instances[i]) failed = !hand_over(*from, *instances[i], *wanted[i].node, diagnostics);
+  }
   if (failed) {
     while (!instances.empty()) instances.pop_back();  // the last made goes first
   }
@@ -152,6 +157,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
   }
   instance.source = instance.library->config_source();
   instance.tls = instance.library->tls();
+  instance.handover = instance.library->handover();
   instance.shards.reserve(workers_ + 1);
   while (instance.shards.size() <= workers_) instance.shards.push_back(std::make_unique<Instance::Shard>());
   if (change_tables != nullptr) change_tables(instance);

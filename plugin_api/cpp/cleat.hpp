@@ -37,6 +37,9 @@
 //                                                   makes it a balancer (cleat.balancer/1)
 //   struct Watch { Watch(string_view cluster, Config, MyPlugin&) }
 //                                                   brings clusters their endpoints (cleat.config_source/1)
+//   void give_state(StateWriter&); bool take_state(uint32_t format, string_view bytes)
+//                                                   what it knows survives a reload that replaces it (cleat.handover/1): the old instance writes,
+//                                                   the new one reads; false: it cannot, and begins anew; throws: the reload is refused
 //   static int command(Command)                     `cleat <word>` (cleat.command/1), for words in the note's `commands`
 //
 // Errors: host calls answer Status or Result, never throw. An exception that leaves a hook becomes CLEAT_FAIL with its what() (a

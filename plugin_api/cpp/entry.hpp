@@ -285,6 +285,29 @@ void unwatch(void*, void* watch) noexcept {
   delete static_cast<typename P::Watch*>(watch);
 }
 
+// A plugin whose state outlives its instance writes it in give_state, of the old one, and reads it in take_state, of the new one.
+template <class P>
+cleat_status give(void* instance, std::uint64_t handover, std::uint32_t* format) noexcept {
+  try {
+    StateWriter writer(handover);
+    as<P>(instance).give_state(writer);
+    *format = writer.format();
+    return writer.written() ? CLEAT_OK : CLEAT_NOT_FOUND;
+  } catch (...) {
+    exception_to_error();
+    return CLEAT_FAILED;
+  }
+}
+template <class P>
+cleat_status take(void* instance, std::uint32_t format, cleat_str bytes) noexcept {
+  try {
+    return as<P>(instance).take_state(format, to_view(bytes)) ? CLEAT_OK : CLEAT_UNSUPPORTED;
+  } catch (...) {
+    exception_to_error();
+    return CLEAT_FAILED;
+  }
+}
+
 template <class P>
 std::int32_t run_command(const cleat_command_call* call) noexcept {
   Command running(*call);
@@ -345,6 +368,10 @@ CLEAT_CPP_HIDDEN const void* find(cleat_str id) noexcept {
     static constexpr cleat_plugin_tls tls = {sizeof(cleat_plugin_tls), 0, on_client_hello<P>};
     if (to_view(id) == CLEAT_EXT_TLS) return &tls;
   }
+  if constexpr (has_give_state<P>()) {
+    static constexpr cleat_plugin_handover handover = {sizeof(cleat_plugin_handover), 0, give<P>, take<P>};
+    if (to_view(id) == CLEAT_EXT_HANDOVER) return &handover;
+  }
   if constexpr (HasCommand<P>) {
     static constexpr cleat_plugin_command command = {sizeof(cleat_plugin_command), 0, run_command<P>};
     if (to_view(id) == CLEAT_EXT_COMMAND) return &command;
@@ -357,10 +384,11 @@ constexpr cleat_plugin make_table() {
   static_assert(std::is_base_of_v<Plugin, P>, "a plugin's class derives from cleat::Plugin");
   static_assert(has_on_handle<P>() || !(has_on_handle_body<P>() || has_on_writable<P>() || has_on_handle_end<P>()),
                 "a handler needs on_handle");
+  static_assert(has_give_state<P>() == has_take_state<P>(), "who gives its state can take it: give_state and take_state, or neither");
   cleat_plugin table{};
   table.size = sizeof table;
   table.abi = CLEAT_ABI;
-  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasWatch<P> || HasCommand<P> || has_on_client_hello<P>()) table.find = find<P>;
+  if constexpr (has_on_handle<P>() || HasBalancer<P> || HasWatch<P> || HasCommand<P> || has_on_client_hello<P>() || has_give_state<P>()) table.find = find<P>;
   table.create = create<P>;
   table.destroy = destroy<P>;
   if constexpr (HasValidate<P>) table.validate = validate<P>;
@@ -408,6 +436,7 @@ CLEAT_CPP_HIDDEN const cleat_plugin* enter(const cleat_host* table) noexcept {
   find_table(CLEAT_EXT_HTTP_CALL, host.http_call);
   find_table(CLEAT_EXT_KV, host.kv);
   find_table(CLEAT_EXT_HANDLER, host.handler);
+  find_table(CLEAT_EXT_HANDOVER, host.handover);
   find_table(CLEAT_EXT_METADATA, host.metadata);
   find_table(CLEAT_EXT_METRICS, host.metrics);
   find_table(CLEAT_EXT_POST, host.post);

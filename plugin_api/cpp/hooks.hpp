@@ -61,6 +61,8 @@ CLEAT_CPP_HOOK(on_handle, "Verdict on_handle(Exchange)", make<Exchange>())
 CLEAT_CPP_HOOK(on_handle_body, "Verdict on_handle_body(Exchange, Body)", make<Exchange>(), make<Body>())
 CLEAT_CPP_HOOK(on_writable, "void on_writable(Exchange)", make<Exchange>())
 CLEAT_CPP_HOOK(on_handle_end, "void on_handle_end(Exchange)", make<Exchange>())
+CLEAT_CPP_HOOK(give_state, "void give_state(StateWriter&)", make<StateWriter&>())
+CLEAT_CPP_HOOK(take_state, "bool take_state(std::uint32_t format, std::string_view bytes)", make<std::uint32_t>(), make<std::string_view>())
 #undef CLEAT_CPP_HOOK
 
 template <class P>

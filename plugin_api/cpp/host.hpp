@@ -21,6 +21,7 @@
 #include "plugin_api/ext/control.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
@@ -60,6 +61,7 @@ struct Host {
   cleat_host_control control;
   cleat_host_events events;
   cleat_host_handler handler;
+  cleat_host_handover handover;
   cleat_host_http_call http_call;
   cleat_host_kv kv;
   cleat_host_metadata metadata;

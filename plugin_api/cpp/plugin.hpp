@@ -52,6 +52,26 @@ class Completion {
   std::uint64_t handle_;
 };
 
+// What the instance that takes this one's place may begin with (ext/handover.h): bytes, under a number that says how they are written. Where
+// nothing is written, nothing is handed over.
+class StateWriter {
+ public:
+  explicit StateWriter(std::uint64_t handle) noexcept : handle_(handle) {}
+  void format(std::uint32_t number) noexcept { format_ = number; }
+  std::uint32_t format() const noexcept { return format_; }
+  bool written() const noexcept { return written_; }
+  // Adds bytes; as often as need be. Throws std::runtime_error over 64 MiB: then nothing is handed over.
+  void write(std::string_view bytes) {
+    if (detail::call(detail::host.handover.write, handle_, to_str(bytes)) != CLEAT_OK) throw std::runtime_error(error_text());
+    written_ = true;
+  }
+
+ private:
+  std::uint64_t handle_;
+  std::uint32_t format_ = 0;
+  bool written_ = false;
+};
+
 // An armed timer. A value: copies are the same timer.
 class Timer {
  public:

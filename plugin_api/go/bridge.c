@@ -103,6 +103,8 @@ static cleat_status watch(void *instance, cleat_str cluster, cleat_config config
   return status;
 }
 static void unwatch(void *instance, void *watching) { cleatGoUnwatch((uintptr_t)instance, (uintptr_t)watching); }
+static cleat_status give(void *instance, uint64_t to, uint32_t *format) { return cleatGoGive((uintptr_t)instance, to, format); }
+static cleat_status take(void *instance, uint32_t format, cleat_str bytes) { return cleatGoTake((uintptr_t)instance, format, &bytes); }
 static int32_t run_command(const cleat_command_call *call) { return cleatGoCommand((cleat_command_call *)call); }
 
 static cleat_plugin table;
@@ -110,6 +112,7 @@ static cleat_plugin_balancer balancer;
 static cleat_plugin_command command;
 static cleat_plugin_config_source source;
 static cleat_plugin_handler handler;
+static cleat_plugin_handover handover;
 static cleat_plugin_tls tls;
 
 static int is(cleat_str id, const char *known) { return id.size == strlen(known) && memcmp(id.data, known, id.size) == 0; }
@@ -119,6 +122,7 @@ static const void *find(cleat_str id) {
   if (command.run != NULL && is(id, CLEAT_EXT_COMMAND)) return &command;
   if (source.watch != NULL && is(id, CLEAT_EXT_CONFIG_SOURCE)) return &source;
   if (handler.on_handle != NULL && is(id, CLEAT_EXT_HANDLER)) return &handler;
+  if (handover.give != NULL && is(id, CLEAT_EXT_HANDOVER)) return &handover;
   if (tls.on_client_hello != NULL && is(id, CLEAT_EXT_TLS)) return &tls;
   return NULL;
 }
@@ -147,6 +151,7 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   FIND(CLEAT_EXT_CONTROL, control);
   FIND(CLEAT_EXT_EVENTS, events);
   FIND(CLEAT_EXT_HANDLER, handler);
+  FIND(CLEAT_EXT_HANDOVER, handover);
   FIND(CLEAT_EXT_HTTP_CALL, http_call);
   FIND(CLEAT_EXT_KV, kv);
   FIND(CLEAT_EXT_METADATA, metadata);
@@ -195,6 +200,9 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   SLOT_OF(handler, on_handle_body, GO_HANDLE_BODY);
   SLOT_OF(handler, on_writable, GO_WRITABLE);
   SLOT_OF(handler, on_handle_end, GO_HANDLE_END);
+  handover.size = sizeof handover;
+  SLOT_OF(handover, give, GO_HANDOVER);
+  SLOT_OF(handover, take, GO_HANDOVER);
   tls.size = sizeof tls;
   SLOT_OF(tls, on_client_hello, GO_CLIENT_HELLO);
   return &table;

@@ -14,6 +14,7 @@
 #include "plugin_api/ext/control.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
@@ -34,6 +35,7 @@ typedef struct go_host {
   cleat_host_control control;
   cleat_host_events events;
   cleat_host_handler handler;
+  cleat_host_handover handover;
   cleat_host_http_call http_call;
   cleat_host_kv kv;
   cleat_host_metadata metadata;
@@ -81,7 +83,7 @@ enum {
   GO_ROUTE, GO_WORKER_START, GO_WORKER_STOP, GO_CONNECTION, GO_TLS, GO_CONNECTION_END, GO_REQUEST, GO_ON_ROUTE, GO_REQUEST_BODY,
   GO_REQUEST_TRAILERS, GO_ATTEMPT, GO_ATTEMPT_END, GO_RESPONSE, GO_RESPONSE_BODY, GO_RESPONSE_TRAILERS, GO_REPLY, GO_END, GO_EVENT,
   GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER, GO_HANDLE, GO_HANDLE_BODY, GO_WRITABLE, GO_HANDLE_END, GO_COMMAND,
-  GO_CLIENT_HELLO, GO_BALANCER, GO_WATCH
+  GO_CLIENT_HELLO, GO_BALANCER, GO_WATCH, GO_HANDOVER
 };
 
 #define GO_CALL(table, entry, ...) \
@@ -328,6 +330,8 @@ static inline go_unsigned go_source_version(uint64_t self) {
   got.status = GO_CALL(config_source, version, self, &got.value);
   return got;
 }
+
+static inline cleat_status go_handover_write(uint64_t to, GO_IN(bytes)) { return GO_CALL(handover, write, to, GO_STR(bytes)); }
 
 static inline go_unsigned go_control_state(void) {
   uint32_t state = CLEAT_STATE_STARTING;

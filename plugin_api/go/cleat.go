@@ -89,6 +89,7 @@ var hooks = map[string]struct {
 	"OnHandleEnd":        {C.GO_HANDLE_END, of[OnHandleEnd]()},
 	"OnClientHello":      {C.GO_CLIENT_HELLO, of[OnClientHello]()},
 	"SetCreate":          {C.GO_BALANCER, of[Balancer]()},
+	"GiveState":          {C.GO_HANDOVER, of[Handover]()},
 	"WatchCluster":       {C.GO_WATCH, of[Discovery]()},
 }
 

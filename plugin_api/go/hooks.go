@@ -132,6 +132,20 @@ type Discovery interface {
 	UnwatchCluster(watch any)
 }
 
+// Handover is for plugins whose state outlives their instance, when a reload changes its configuration, policy or file. The old instance serves
+// on after it has given, and what it learns then is lost to the new one: state of which nothing may be lost belongs into a Kv. On the control
+// thread.
+type Handover interface {
+	// GiveState is called of the old instance, while its hooks run on the workers: it writes a snapshot of its state, and changes nothing of
+	// it, since the reload may still be refused. Where nothing is written nothing is handed over. An error, and a panic, are a warning, and
+	// the new one begins anew.
+	GiveState(to *StateWriter) error
+	// TakeState is called of the new instance, before any other call, with the bytes: another build may have written them, so they are to be
+	// read with suspicion. False: it does not know this format, or can make nothing of it, and begins anew. An error, and a panic: it will not
+	// begin without, and the reload is refused.
+	TakeState(format uint32, bytes string) (bool, error)
+}
+
 // Destroy is called on the control thread, as the last of an instance.
 type Destroy interface{ Destroy() }
 

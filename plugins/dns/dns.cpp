@@ -2,6 +2,7 @@
 // cluster is there. Blocks nobody: all of it happens on a thread of its own.
 #include <array>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "plugin_api/cpp/cleat.hpp"
@@ -47,7 +48,29 @@ class Dns : public cleat::Plugin {
     std::uint64_t id = 0;
   };
 
+  // cleat.handover/1: names whose time is not over are not asked for again by the next instance, and what was known last stays through it too.
+  void give_state(cleat::StateWriter& to) {
+    State state{servers(), transport_->known()};
+    if (state.names.empty()) return;
+    to.format(kStateFormat);
+    to.write(encode(state, kStateBytesMax));
+  }
+  bool take_state(std::uint32_t format, std::string_view bytes) {
+    if (format != kStateFormat) return false;
+    std::optional<State> state = decode(bytes);
+    if (state) transport_->learn(std::move(state->names), state->servers == servers());
+    return state.has_value();
+  }
+
  private:
+  static constexpr std::size_t kStateBytesMax = 64 * 1024 * 1024;  // the host takes no more
+
+  std::string servers() const {
+    std::string all;
+    for (const std::string& one : settings_.servers) all += one + " ";
+    return all;
+  }
+
   Transport::Reports reports() {
     return {
         .query = [this](Type type, std::string_view result, std::uint64_t took_us, bool cut) {
@@ -88,5 +111,5 @@ class Dns : public cleat::Plugin {
 }  // namespace dns
 
 CLEAT_PLUGIN(dns::Dns,
-             "name=dns\nversion=0.1.0\nrequires=cleat.config/1 cleat.config_source/1\noptional=cleat.metrics/1\nlicense=Apache-2.0\n"
+             "name=dns\nversion=0.1.0\nrequires=cleat.config/1 cleat.config_source/1\noptional=cleat.handover/1 cleat.metrics/1\nlicense=Apache-2.0\n"
              "about=endpoints of clusters from the domain name system\n");

@@ -49,7 +49,26 @@ void Lookups::unwatch(std::uint64_t id, std::uint64_t now_ms) {
   }
 }
 
+std::vector<Known> Lookups::known() const {
+  std::vector<Known> all;
+  for (const auto& [key, lookup] : lookups_) {
+    if (lookup.answered) all.push_back({key.name, key.type, lookup.records, lookup.failures == 0 ? lookup.next_ms : 0});
+  }
+  return all;
+}
+
+void Lookups::learn(std::vector<Known> all, bool fresh, std::uint64_t now_ms) {
+  learnt_until_ms_ = now_ms + kLearntMs;
+  for (Known& one : all) {
+    Key key{one.name, one.type};
+    one.records.resize(std::min<std::size_t>(one.records.size(), settings_.records_max));
+    one.next_ms = fresh ? std::clamp(one.next_ms, now_ms, now_ms + ms(settings_.ttl_max)) : now_ms;
+    learnt_.insert_or_assign(std::move(key), std::move(one));
+  }
+}
+
 std::vector<Key> Lookups::take_due(std::uint64_t now_ms) {
+  if (now_ms >= learnt_until_ms_) learnt_.clear();
   while (!waits_.empty() && waits_.begin()->first <= now_ms) {
     const std::uint64_t id = waits_.begin()->second;
     refresh(id, watches_.at(id), now_ms);  // which ends its wait
@@ -77,6 +96,7 @@ void Lookups::answered(const Key& key, const Answer& answer, std::uint64_t now_m
   if (answer.kind != Answer::Kind::kRecords && answer.kind != Answer::Kind::kNoRecords) return failed(key, now_ms);
   Lookup& lookup = found->second;
   lookup.records = answer.records;
+  lookup.answered = true;
   if (std::exchange(lookup.failures, 0) != 0) --stale_;
   const std::uint64_t holds = answer.kind == Answer::Kind::kRecords ? std::uint64_t{answer.ttl_s} * 1'000 : ms(settings_.ttl_none);
   settle(key, now_ms + std::clamp(holds, ms(settings_.ttl_min), ms(settings_.ttl_max)), now_ms);
@@ -137,18 +157,33 @@ void Lookups::refresh(std::uint64_t id, Watch& watch, std::uint64_t now_ms) {
 }
 
 void Lookups::follow_needs(std::uint64_t id, Watch& watch, std::uint64_t now_ms) {
-  std::set<Key> needs = needs_of(watch);
-  for (const Key& key : needs) {
-    const auto [found, fresh] = lookups_.try_emplace(key);
-    found->second.watches.insert(id);
-    if (!fresh) continue;
-    found->second.next_ms = now_ms;
-    schedule_.insert({now_ms, key});
+  std::set<Key> needs;
+  for (bool learnt = true; learnt;) {  // services that were learnt have hosts
+    needs = needs_of(watch);
+    learnt = false;
+    for (const Key& key : needs) learnt = want(key, id, now_ms) || learnt;
   }
   const std::set<Key> before = std::exchange(watch.needs, std::move(needs));
   for (const Key& key : before) {
     if (!watch.needs.contains(key)) release(key, id);
   }
+}
+
+// True: it was not followed yet, and what was learnt of it is known now.
+bool Lookups::want(const Key& key, std::uint64_t id, std::uint64_t now_ms) {
+  const auto [found, fresh] = lookups_.try_emplace(key);
+  Lookup& lookup = found->second;
+  lookup.watches.insert(id);
+  if (!fresh) return false;
+  lookup.next_ms = now_ms;
+  auto learnt = learnt_.extract(key);
+  if (!learnt.empty()) {
+    lookup.records = std::move(learnt.mapped().records);
+    lookup.next_ms = std::max(learnt.mapped().next_ms, now_ms);
+    lookup.settled = lookup.answered = true;
+  }
+  schedule_.insert({lookup.next_ms, key});
+  return !learnt.empty();
 }
 
 // A list waits for all that belongs to it, so that none is half of one; but a query that stalls does not hold up what is known.

@@ -13,6 +13,7 @@
 
 #include "answer.hpp"
 #include "settings.hpp"
+#include "state.hpp"
 
 namespace dns {
 
@@ -34,6 +35,8 @@ class Lookups {
   static constexpr std::size_t kTargetsMax = 65'536;   // of one cluster: the host takes no more
   static constexpr std::uint64_t kWaitMs = 1'000;      // for all that belongs to a list; then it is made of what is known
 
+  static constexpr std::uint64_t kLearntMs = 60'000;   // that what was learnt is kept for, until somebody wants it
+
   // False: not taken; it is offered again with what is learnt next.
   using Publish = std::function<bool(const std::string& cluster, const std::vector<Target>& targets)>;
   // `random`: anything, for the spread of what is tried again.
@@ -49,6 +52,11 @@ class Lookups {
   void answered(const Key& key, const Answer& answer, std::uint64_t now_ms);
   void failed(const Key& key, std::uint64_t now_ms);   // no answer, or one that says nothing: what was known stays
 
+  // What good answers have told, for the Lookups of the next instance; and what the last instance's knew. Names that a watch wants are taken
+  // from there, and asked for when their time has come, or at once if it is not `fresh`: then it is what was known last.
+  std::vector<Known> known() const;
+  void learn(std::vector<Known> all, bool fresh, std::uint64_t now_ms);
+
   std::size_t size() const { return lookups_.size(); }
   std::size_t stale() const { return stale_; }         // names whose last query failed
 
@@ -59,6 +67,7 @@ class Lookups {
     std::uint64_t next_ms = 0;
     std::uint32_t failures = 0;       // since the last good answer
     bool settled = false;             // asked once, whatever came of it
+    bool answered = false;            // well, once: `records` are what it said
     bool under_way = false;
   };
   struct Watch {
@@ -74,6 +83,7 @@ class Lookups {
   void settle(const Key& key, std::uint64_t next_ms, std::uint64_t now_ms);
   void refresh(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
   void follow_needs(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
+  bool want(const Key& key, std::uint64_t id, std::uint64_t now_ms);
   bool must_wait(std::uint64_t id, Watch& watch, std::uint64_t now_ms);
   bool complete(const Watch& watch) const;
   bool host_complete(const std::string& name, Family family) const;
@@ -88,6 +98,8 @@ class Lookups {
   const Publish publish_;
   const std::function<std::uint32_t()> random_;
   std::map<Key, Lookup> lookups_;
+  std::map<Key, Known> learnt_;                                  // and not wanted yet, until
+  std::uint64_t learnt_until_ms_ = 0;
   std::map<std::uint64_t, Watch> watches_;
   std::map<std::string, std::set<std::uint64_t>> clusters_;      // their watches
   std::set<std::pair<std::uint64_t, Key>> schedule_;             // when; those that are not under way

@@ -258,3 +258,85 @@ TEST_CASE("queries at once are bounded") {
   w.lookups.failed({"n1.example", Type::kA}, 0);
   CHECK(w.lookups.take_due(0).size() == 1);
 }
+
+// A next instance, which has learnt what the last one knew.
+struct Next : World {
+  explicit Next(const World& last, bool fresh = true, std::uint64_t now = 1'000) { lookups.learn(last.lookups.known(), fresh, now); }
+};
+
+TEST_CASE("what was learnt makes a list at once, and is asked for again when its time has come") {
+  World last;
+  last.watch(1, "app", "a.example", dns::Family::kAll);
+  last.take(Type::kA, "a.example", "192.0.2.1");
+  last.lookups.answered({"a.example", Type::kAAAA}, records({}), 0);
+  Next next(last);
+  next.watch(1, "app", "a.example", dns::Family::kAll, false, 1'000);
+  REQUIRE(next.given.size() == 1);
+  CHECK(next.given[0].targets == std::vector<dns::Target>{{"192.0.2.1:80", 1}});
+  CHECK(next.lookups.take_due(1'000).empty());
+  CHECK(next.lookups.next_due_ms() == 30'000);  // ttl.none
+  CHECK(next.lookups.take_due(30'000) == std::vector<Key>{{"a.example", Type::kAAAA}});
+  CHECK(next.lookups.take_due(60'000) == std::vector<Key>{{"a.example", Type::kA}});
+  next.lookups.failed({"a.example", Type::kA}, 60'000);
+  CHECK(next.given.size() == 1);  // what was known last stays
+}
+
+TEST_CASE("what was learnt of services leads to what was learnt of their hosts") {
+  World last;
+  last.watch(1, "app", "_s._tcp.example", dns::Family::kV4, true);
+  last.lookups.take_due(0);
+  last.lookups.answered({"_s._tcp.example", Type::kSrv}, records({{"one.example", 1, 5, 80}}), 0);
+  last.lookups.take_due(0);
+  last.lookups.answered({"one.example", Type::kA}, records({{"192.0.2.1"}}), 0);
+  Next next(last);
+  next.watch(1, "app", "_s._tcp.example", dns::Family::kV4, true, 1'000);
+  REQUIRE(next.given.size() == 1);
+  CHECK(next.given[0].targets == std::vector<dns::Target>{{"192.0.2.1:80", 5}});
+  CHECK(next.lookups.take_due(1'000).empty());
+}
+
+TEST_CASE("what was learnt from other servers is what was known last: it is asked for at once") {
+  World last;
+  last.watch(1, "app", "a.example", dns::Family::kV4);
+  last.take(Type::kA, "a.example", "192.0.2.1");
+  Next next(last, false);
+  next.watch(1, "app", "a.example", dns::Family::kV4, false, 1'000);
+  CHECK(next.given.size() == 1);
+  CHECK(next.lookups.take_due(1'000) == std::vector<Key>{{"a.example", Type::kA}});
+}
+
+TEST_CASE("names without a good answer are not handed on, and those that fail are due at once") {
+  World last;
+  last.watch(1, "app", "a.example", dns::Family::kV4);
+  last.watch(2, "other", "b.example", dns::Family::kV4);
+  last.take(Type::kA, "a.example", "192.0.2.1");
+  last.lookups.failed({"a.example", Type::kA}, 500);
+  last.lookups.failed({"b.example", Type::kA}, 500);
+  REQUIRE(last.lookups.known().size() == 1);
+  CHECK(last.lookups.known()[0].next_ms == 0);
+  Next next(last);
+  next.watch(1, "app", "a.example", dns::Family::kV4, false, 1'000);
+  CHECK(next.given.size() == 1);
+  CHECK(next.lookups.stale() == 0);
+  CHECK(next.lookups.take_due(1'000) == std::vector<Key>{{"a.example", Type::kA}});
+}
+
+TEST_CASE("what was learnt is within this instance's own bounds, and is forgotten if nobody wants it") {
+  World last;
+  last.watch(1, "app", "a.example", dns::Family::kV4);
+  last.lookups.take_due(0);
+  last.lookups.answered({"a.example", Type::kA}, records({{"192.0.2.1"}, {"192.0.2.2"}}, 300), 0);
+  Next next(last, true, 0);
+  next.settings.records_max = 1;
+  next.settings.ttl_max = std::chrono::seconds(5);
+  next.lookups.learn(last.lookups.known(), true, 0);
+  next.watch(1, "app", "a.example", dns::Family::kV4);
+  REQUIRE(next.given.size() == 1);
+  CHECK(next.given[0].targets.size() == 1);
+  CHECK(next.lookups.next_due_ms() == 5'000);
+
+  Next late(last, true, 0);
+  late.lookups.take_due(dns::Lookups::kLearntMs);
+  late.watch(1, "app", "a.example", dns::Family::kV4, false, dns::Lookups::kLearntMs);
+  CHECK(late.given.empty());
+}

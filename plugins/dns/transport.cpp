@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <memory>
 #include <stdexcept>
 #include <utility>
@@ -16,6 +18,7 @@ namespace dns {
 namespace {
 
 constexpr int kWaitMsMax = 60'000;
+constexpr std::chrono::seconds kKnownWait{2};
 constexpr int kUdpBytes = 1'232;  // what DNS Flag Day 2020 recommends: it is not fragmented
 
 std::uint64_t now_us() {
@@ -114,6 +117,18 @@ void Transport::watch(std::uint64_t id, std::string cluster, Wanted wanted) {
 
 void Transport::unwatch(std::uint64_t id) {
   leave([this, id] { lookups_.unwatch(id, now_ms()); });
+}
+
+std::vector<Known> Transport::known() {
+  const auto said = std::make_shared<std::promise<std::vector<Known>>>();
+  leave([this, said] { said->set_value(lookups_.known()); });
+  std::future<std::vector<Known>> answer = said->get_future();
+  if (answer.wait_for(kKnownWait) != std::future_status::ready) throw std::runtime_error("the thread that knows the names does not come");
+  return answer.get();
+}
+
+void Transport::learn(std::vector<Known> all, bool fresh) {
+  leave([this, all = std::move(all), fresh] { lookups_.learn(all, fresh, now_ms()); });
 }
 
 void Transport::leave(Order order) {

@@ -33,6 +33,9 @@ class Transport {
 
   void watch(std::uint64_t id, std::string cluster, Wanted wanted);
   void unwatch(std::uint64_t id);
+  // Lookups' functions of these names. known() waits for the thread, which waits for nobody; throws std::runtime_error where it does not come.
+  std::vector<Known> known();
+  void learn(std::vector<Known> all, bool fresh);
 
  private:
   struct Query;

@@ -30,6 +30,7 @@ struct FakeHost {
   void* posted_user = nullptr;
   void* route = nullptr;
   std::string reply_body;
+  std::string state;  // that is handed over
 
   cleat_config add(Node node) {
     const cleat_config id = nodes.size() + 1;
@@ -123,7 +124,14 @@ cleat_status post_worker(cleat_instance, std::uint32_t worker, cleat_post_fn fn,
 }
 const cleat_host_post kPost = {sizeof(cleat_host_post), 0, nullptr, post_worker};
 
+const cleat_host_handover kHandover = {sizeof(cleat_host_handover), 0, [](std::uint64_t handover, cleat_str bytes) -> cleat_status {
+                                         if (handover != 5) return CLEAT_STALE;
+                                         fake.state += cleat::to_view(bytes);
+                                         return CLEAT_OK;
+                                       }};
+
 const void* find(cleat_str id) {
+  if (cleat::to_view(id) == CLEAT_EXT_HANDOVER) return &kHandover;
   if (cleat::to_view(id) == CLEAT_EXT_CONFIG) return &kConfig;
   if (cleat::to_view(id) == CLEAT_EXT_TIMER) return &kTimer;
   if (cleat::to_view(id) == CLEAT_EXT_POST) return &kPost;
@@ -225,6 +233,18 @@ class Subject : public cleat::Plugin {
   }
 
   cleat::Verdict on_handle(cleat::Exchange x) { return x.reply({}); }
+
+  void give_state(cleat::StateWriter& to) {
+    if (label == "fail") throw std::runtime_error("nothing to see here");
+    to.format(3);
+    if (label != "nothing") to.write("label ");
+    if (label != "nothing") to.write(label);
+  }
+  bool take_state(std::uint32_t format, std::string_view bytes) {
+    if (bytes.empty()) throw std::runtime_error("no bytes");
+    if (format == 3) label = bytes;
+    return format == 3;
+  }
 
   void start(cleat::Exchange x) {
     (void)arm<&Subject::expired>(x, 1ms, &count);
@@ -420,6 +440,26 @@ TEST_CASE("a post whose owner is gone only frees what it carried") {
   loaded.plugin().start(cleat::Exchange(1));
   fake.posted(nullptr, CLEAT_STALE, 77, fake.posted_user);
   CHECK(states_alive == 0);
+}
+
+TEST_CASE("a state is written in pieces and read, and what it throws is a failure with its words") {
+  fake = {};
+  Loaded kept("kept");
+  const auto* half = static_cast<const cleat_plugin_handover*>(kept.table->find(cleat::to_str(CLEAT_EXT_HANDOVER)));
+  REQUIRE((half != nullptr && half->size == sizeof *half));
+  std::uint32_t format = 0;
+  CHECK(half->give(kept.instance, 5, &format) == CLEAT_OK);
+  CHECK((fake.state == "label kept" && format == 3));
+  CHECK(half->give(Loaded("nothing").instance, 5, &format) == CLEAT_NOT_FOUND);
+  CHECK(half->give(Loaded("fail").instance, 5, &format) == CLEAT_FAILED);
+  CHECK(fake.error == "nothing to see here");
+  CHECK(half->give(kept.instance, 6, &format) == CLEAT_FAILED);  // the host refuses a write
+
+  CHECK(half->take(kept.instance, 3, cleat::to_str("label new")) == CLEAT_OK);
+  CHECK(kept.plugin().label == "label new");
+  CHECK(half->take(kept.instance, 4, cleat::to_str("x")) == CLEAT_UNSUPPORTED);
+  CHECK(half->take(kept.instance, 3, cleat_str{}) == CLEAT_FAILED);
+  CHECK(fake.error == "no bytes");
 }
 
 TEST_CASE("extensions that are absent answer UNSUPPORTED") {

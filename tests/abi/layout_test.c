@@ -19,6 +19,7 @@
 #include "plugin_api/ext/config_source.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"

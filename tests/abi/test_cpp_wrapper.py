@@ -28,6 +28,7 @@ CLEAT_PLUGIN(P, "{note}");
     "void on_request(cleat::Exchange) const {}",
     "explicit P(cleat::Config) {} void on_end(cleat::Exchange) {}",
     "void on_attempt(cleat::Exchange, std::uint32_t) {} void helper(int) {}",
+    "void give_state(cleat::StateWriter&) const {} bool take_state(std::uint32_t, std::string_view) { return false; }",
 ])
 def test_right_ones_compile(members, tmp_path):
     done = compile_plugin(members, tmp_path)
@@ -40,6 +41,8 @@ def test_right_ones_compile(members, tmp_path):
     ("void on_attempt(cleat::Exchange) {}", "on_attempt must be public, and callable as Verdict on_attempt(Exchange, std::uint32_t attempt)"),
     ("int on_end = 0;", "on_end must be public"),
     ("void on_writable(cleat::Exchange) {}", "a handler needs on_handle"),
+    ("void give_state(cleat::StateWriter&) {}", "give_state and take_state, or neither"),
+    ("void give_state() {}", "give_state must be public, and callable as void give_state(StateWriter&)"),
     ("explicit P(int) {}", "a plugin has a constructor from cleat::Config"),
     ("struct Route { Route() {} };", "Route has a constructor from"),
     ("void on_end(cleat::Exchange x) { x.state<std::string>(); }", "derive from cleat::DestroyedOnEnd"),

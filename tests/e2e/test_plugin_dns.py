@@ -5,11 +5,13 @@
 import json
 import re
 import socket
+import subprocess
+import threading
 
 import pytest
 from dns_server import A, AAAA, CNAME, Dnsmasq, Scripted, answer, asked, encode, record
 from processes import wait_until
-from proxy import listener, run
+from proxy import BUILD, listener, run
 
 FAST = {"timeout": "300ms", "tries": 2, "ttl": {"min": "50ms", "max": "1s"}, "retry": {"min": "50ms", "max": "100ms"}}
 
@@ -115,6 +117,121 @@ def test_one_name_of_many_clusters_is_asked_for_once(origin, start):
         proxy = start(resolving(server, {"ttl": {"min": "1s", "max": "1h"}}, clusters=others, port=origin.port))
         assert endpoints(proxy, "c19") == ["127.0.0.1:1019"]
         assert server.queries == 2  # A and AAAA
+
+
+# --- what it knows outlives the instance (cleat.handover/1) ---
+
+
+class Names:
+    """A server of app.example in both families, for `ttl` seconds. `mute`: it says nothing, to the types in it."""
+
+    def __init__(self, ttl):
+        self.ttl, self.mute, self.address = ttl, set(), "127.0.0.1"
+
+    def __call__(self, query, _):
+        kind = asked(query)[1]
+        if kind in self.mute:
+            return None
+        known = {A: socket.inet_aton(self.address), AAAA: socket.inet_pton(socket.AF_INET6, "2001:db8::1")}
+        return answer(query, [record(None, kind, known[kind], self.ttl)])
+
+
+def other_build(folder):
+    """The plugin's file with one more section: another file to the loader."""
+    (folder / "extra").write_text("another build")
+    subprocess.run(["objcopy", "--add-section", f"extra={folder}/extra", BUILD / "plugins/dns.so", folder / "dns.so"], check=True)
+    return str(folder / "dns.so")
+
+
+def reload(proxy, configuration):
+    generation = len(re.findall("is in force", proxy.log())) + 2
+    proxy.file.write_text(json.dumps(configuration))
+    proxy.signal(1)
+    proxy.wait_for_line(f"generation {generation} is in force")
+
+
+class Traffic:
+    """As a context manager: requests one after the other. Every one of them is answered 200."""
+
+    def __init__(self, proxy):
+        self.proxy, self.served, self.failed, self._over = proxy, 0, [], threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self):
+        while not self._over.is_set():
+            try:
+                assert (got := ask(self.proxy)).status == 200, got
+                self.served += 1
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a failed request
+                self.failed.append(repr(error))
+
+    def __enter__(self):
+        self._thread.start()
+        wait_until(lambda: self.served > 0 or self.failed, "the first request")
+        return self
+
+    def __exit__(self, *_):
+        before = self.served
+        wait_until(lambda: self.served > before or self.failed, "a request after all of it")
+        self._over.set()
+        self._thread.join()
+        assert not self.failed, (self.failed[:3], self.proxy.log())
+
+
+# A changed instance asked for every name anew, and a cluster that came with it had no endpoints while the servers were silent.
+@pytest.mark.parametrize("what", ["configuration", "file"])
+def test_a_changed_instance_knows_what_the_last_one_knew(what, origin, start, tmp_path):
+    names = Names(ttl=3600)
+    again = {"name": "again", "discovery": {"use": "dns", "config": {"name": "app.example", "port": origin.port}}}
+    settings = {"ttl": {"min": "50ms", "max": "1h"}}
+    with Scripted(names) as server:
+        proxy = start(resolving(server, settings, port=origin.port))
+        assert endpoints(proxy) == [f"127.0.0.1:{origin.port}"]
+        wait_until(lambda: count(proxy, "ok") == 2, "both families")
+        queries = server.queries
+        names.mute = {A, AAAA}
+        with Traffic(proxy):
+            for i in range(3):
+                changed = resolving(server, settings, port=origin.port, clusters=[{**again, "name": f"again{i}"}])
+                changed["plugins"][0]["config"]["timeout"] = f"{310 + (i if what == 'configuration' else 0)}ms"
+                if what == "file":
+                    changed["plugins"][0]["use"] = other_build(tmp_path) if i % 2 == 0 else "dns"
+                reload(proxy, changed)
+                assert endpoints(proxy) == endpoints(proxy, f"again{i}") == [f"127.0.0.1:{origin.port}"]
+        assert server.queries == queries
+        assert len(re.findall(r"plugin/dns took over \d+ bytes of state, format 1", proxy.log())) == 3
+        assert "going on without" not in proxy.log()
+        wait_until(lambda: numbers(proxy)['cleat_dns_names{instance="dns"}'] == 2, "the last instance to be gone")
+
+
+# The new instance did not know the family whose queries failed, and gave a list without it.
+def test_a_changed_instance_keeps_what_was_known_last_of_names_that_fail(origin, start):
+    names = Names(ttl=1)
+    with Scripted(names) as server:
+        proxy = start(resolving(server, port=origin.port, family="all"))
+        both = sorted([f"127.0.0.1:{origin.port}", f"[2001:db8::1]:{origin.port}"])
+        assert endpoints(proxy) == both
+        names.mute = {AAAA}
+        wait_until(lambda: count(proxy, "timeout") > 1, "queries that fail")
+        failed, well = count(proxy, "timeout"), count(proxy, "ok")
+        reload(proxy, resolving(server, {"timeout": "290ms"}, port=origin.port, family="all"))
+        wait_until(lambda: count(proxy, "timeout") > failed + 1 and count(proxy, "ok") > well + 1, "both to be asked for by the new one")
+        assert endpoints(proxy) == both
+
+
+def test_other_servers_are_asked_at_once_and_what_is_known_stays_meanwhile(origin, start):
+    old, new = Names(ttl=3600), Names(ttl=3600)
+    new.address = "127.0.0.2"
+    new.mute = {A, AAAA}
+    settings = {"ttl": {"min": "50ms", "max": "1h"}}
+    with Scripted(old) as first, Scripted(new) as second:
+        proxy = start(resolving(first, settings, port=origin.port))
+        with Traffic(proxy):
+            reload(proxy, resolving(second, settings, port=origin.port))
+            wait_until(lambda: second.queries > 1, "the new server to be asked")
+            assert endpoints(proxy) == [f"127.0.0.1:{origin.port}"]
+        new.mute = set()
+        wait_until(lambda: endpoints(proxy) == [f"127.0.0.2:{origin.port}"], "the new server's address")
 
 
 # --- servers that mean no good ---

@@ -1,4 +1,4 @@
-"""The extensions in the Rust and Go SDKs that steer the process, or look at it: balancer, config_source, control, metrics, tls.
+"""The extensions in the Rust and Go SDKs that steer the process, or look at it: balancer, config_source, control, handover, metrics, tls.
 As test_sdk_extensions.py."""
 # ctest: timeout 300
 
@@ -152,6 +152,38 @@ def test_a_watch_that_is_refused_refuses_the_configuration(plugin, origin, start
     proxy = start(config(plugin, origin))
     proxy.file.write_text(json.dumps(discovered(plugin, origin, wants=wants)))
     assert re.match(f"failed (.|\n)*{words}", do(proxy, "reload"))
+
+
+# --- cleat.handover/1
+
+
+def test_what_an_instance_knows_goes_to_the_one_that_takes_its_place(plugin, origin, start):
+    proxy = start(config(plugin, origin, state="known"))
+    reload(proxy, 2, config(plugin, origin))
+    assert do(proxy, "kept") == "known+"
+    reload(proxy, 3, config(plugin, origin, patterns=2))
+    assert do(proxy, "kept") == "known++"
+    reload(proxy, 4, config(plugin, origin, take="none"))  # it can make nothing of it
+    assert do(proxy, "kept") == ""
+    reload(proxy, 5, config(plugin, origin))  # and has nothing to give
+    assert do(proxy, "kept") == ""
+
+
+@pytest.mark.parametrize("give, words", [("panic", "panicked at .*: asked to panic in give_state"), ("error", "asked to fail in give_state"),
+                                         ("too_much", "(a state is at most 64 MiB|over a limit)")])
+def test_state_that_cannot_be_given_holds_up_no_reload(plugin, origin, start, give, words):
+    proxy = start(config(plugin, origin, state="known", give=give))
+    reload(proxy, 2, config(plugin, origin))
+    assert do(proxy, "kept") == ""
+    proxy.wait_for_line(rf"warn plugin/one it begins anew: give of the instance before it failed: .*{words}")
+
+
+@pytest.mark.parametrize("take, words", [("panic", "panicked at .*: asked to panic in take_state"), ("error", "asked to fail in take_state")])
+def test_an_instance_that_does_not_begin_without_refuses_the_reload(plugin, origin, start, take, words):
+    proxy = start(config(plugin, origin, state="known"))
+    proxy.file.write_text(json.dumps(config(plugin, origin, take=take)))
+    assert re.match(f"failed (.|\\n)*{words}", do(proxy, "reload"))
+    assert do(proxy, "kept") == "known"
 
 
 # --- cleat.control/1

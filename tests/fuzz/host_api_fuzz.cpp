@@ -164,15 +164,15 @@ class Session {
     x_.stage = Stage::kHandle;
     x_.handler_active = true;
     x_.response = {};
-    worker_.stamp = {generation_.instances[2].get(), Hook::kHandle, &x_, 2};
+    worker_.stamp = {generation_.instances[2].get(), {}, &x_};
+    worker_.stamp.hook.store(hooks::StampedHook::word(Hook::kHandle, 2));
   }
 
   // Another hook, instance or stage.
   void move() {
     const std::uint8_t who = in_.byte();
     worker_.stamp.instance = who % 4 == 3 ? nullptr : generation_.instances[who % 4].get();
-    worker_.stamp.position = who % 4;
-    worker_.stamp.hook = static_cast<Hook>(in_.byte() % hooks::kHooks);
+    worker_.stamp.hook.store(hooks::StampedHook::word(static_cast<Hook>(in_.byte() % hooks::kHooks), who % 4));
     worker_.stamp.exchange = in_.byte() % 4 == 0 ? nullptr : &x_;
     const Stage stages[] = {Stage::kRequest,    Stage::kRoute, Stage::kGather, Stage::kHandle,   Stage::kAttempt, Stage::kAwait,
                             Stage::kAttemptEnd, Stage::kPause, Stage::kReply,  Stage::kResponse, Stage::kStream,  Stage::kDone};

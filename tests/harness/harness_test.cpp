@@ -1,6 +1,7 @@
 // The harness, by its C++ header: that it hosts as the kernel does, and that it finds what a plugin does against ABI.md.
 #include "plugin_api/harness/harness.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -189,6 +190,26 @@ TEST_CASE("a reload makes another instance, and a refused one changes nothing") 
   CHECK(host.error().find("surely") != std::string::npos);
   CHECK(host.begin(asking("deny")).response().status == 403);
   CHECK(host.finish().empty());
+}
+
+TEST_CASE("a reload hands the state on, and a view of it that is kept is found") {
+  const auto took_over = [](Host& host, const std::string& words) {
+    const auto lines = host.log();
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  };
+  Host host(rogue());
+  REQUIRE(host.reload("{}"));
+  CHECK_FALSE(took_over(host, "state"));
+  host.begin(asking("state well"));
+  REQUIRE(host.reload("{}"));
+  CHECK(took_over(host, "took over 4 bytes of state, format 2"));
+  host.begin(asking("state keep!"));
+  REQUIRE(host.reload("{}"));
+  CHECK(took_over(host, "took over 5 bytes of state, format 2"));
+  host.begin(asking("look"));
+  const auto found = host.finish();
+  REQUIRE(found.size() == 1);
+  CHECK(has(found, 6, "rule 6", "take"));
 }
 
 TEST_CASE("what a configuration has wrong is said in its own lines") {

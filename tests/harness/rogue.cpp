@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "plugin_api/ext/body.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
@@ -26,6 +27,7 @@ cleat_series counted = 0;
 std::uint32_t key = 0;
 volatile char sink = 0;
 int left_open = -1;
+std::string last_asked;
 
 template <class T>
 const T* ext(std::string_view id) {
@@ -63,6 +65,8 @@ void answered(void*, cleat_call, std::uint64_t owner, const cleat_call_event* ev
 
 cleat_verdict on_request(void*, cleat_exchange x) {
   const std::string what = asked(x);
+  if (what.starts_with("state ")) last_asked = what.substr(6);
+  if (what == "look" && kept.size != 0) sink = kept.data[0];
   cleat_str value{};
   if (what == "keep" || what == "beyond" || what == "write") {
     host->header_get(x, CLEAT_REQUEST, text("x-a"), 0, &value);
@@ -142,10 +146,30 @@ cleat_status create(const cleat_create* info, void** instance) {
   return ext<cleat_host_metadata>(CLEAT_EXT_METADATA)->key(text("rogue.end"), &key);
 }
 
+// Its state is what an exchange's x-do has told it: "state keep": the next instance keeps the view of it.
+cleat_status give(void*, std::uint64_t to, std::uint32_t* format) {
+  *format = 2;
+  if (last_asked.empty()) return CLEAT_NOT_FOUND;
+  return ext<cleat_host_handover>(CLEAT_EXT_HANDOVER)->write(to, text(last_asked));
+}
+
+cleat_status take(void*, std::uint32_t format, cleat_str bytes) {
+  if (format != 2) return CLEAT_UNSUPPORTED;
+  last_asked.clear();
+  if (std::string_view(bytes.data, bytes.size).starts_with("keep")) kept = bytes;
+  return CLEAT_OK;
+}
+
+const void* find(cleat_str id) {
+  static const cleat_plugin_handover half = {sizeof half, 0, give, take};
+  return std::string_view(id.data, id.size) == CLEAT_EXT_HANDOVER ? &half : nullptr;
+}
+
 const cleat_plugin table = [] {
   cleat_plugin made{};
   made.size = sizeof made;
   made.abi = CLEAT_ABI;
+  made.find = find;
   made.create = create;
   made.on_request = on_request;
   made.on_request_body = on_request_body;

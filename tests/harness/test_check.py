@@ -36,7 +36,7 @@ def test_the_plugins_of_this_tree_are_clean(plugin, tmp_path):
         config.write_text(f"path: {tmp_path}/folder\n")
     code, report = check(BUILD / "plugins" / f"{plugin}.so", "--config", str(config))
     assert findings(report) == []
-    assert code == 0 and len(report["cases"]) == 12
+    assert code == 0 and len(report["cases"]) == 13
 
 
 # The misdeed, in the one case that shows it: (plugin, fields of requests, section, part of the text).
@@ -90,6 +90,36 @@ def test_a_plugin_that_does_not_look_whether_it_got_memory_is_found():
     _, report = check(HOSTILE / "lifecycle.so", "--case", "no memory")
     (_, finding), = findings(report)
     assert finding["section"] == "crash" and "allocation 1 of create fails" in finding["text"]
+
+
+# (configuration, what is found)
+STATES = [
+    ("{state: kept}", []),
+    ("{state: kept, give: nothing}", []),
+    ("{state: kept, give: fails}", ["give failed"]),
+    ("{state: kept, give: throws}", ["an exception left the plugin", "give failed"]),
+    ("{state: kept, give: elsewhere}", ["called on the wrong thread"]),
+    ("{state: kept, take: unknown}", ["it does not take what it has given itself"]),
+    ("{state: kept, take: throws}", ["an exception left the plugin", "it does not take what it has given itself"]),
+    ("{state: kept, take: keeps}", ["was used after it had died"]),
+    ("{state: kept, take: credulous}", ["what is behind the view was touched", "a format that it cannot know is taken"]),
+]
+
+
+@pytest.mark.parametrize("config, words", STATES, ids=lambda value: value if isinstance(value, str) else "")
+def test_states_that_are_handed_over_are_looked_at(config, words, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(config)
+    code, report = check(HOSTILE / "hands_over.so", "--config", str(file), "--case", "handover")
+    texts = [finding["text"] for _, finding in findings(report)]
+    assert code == (1 if words else 0) and bool(texts) == bool(words), texts
+    for word in words:
+        assert any(word in text for text in texts), texts
+
+
+def test_a_plugin_that_hands_nothing_over_is_not_looked_at_for_it():
+    _, report = check(HOSTILE / "twenty_noop.so", "--case", "handover")
+    assert "begins anew" in report["cases"][0]["skipped"]
 
 
 def test_shutting_down_that_is_never_completed_is_a_finding():

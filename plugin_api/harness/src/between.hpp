@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 namespace cleat::kit {
 
@@ -12,6 +14,19 @@ struct Frame {
 
 Frame& frame();            // of this thread; begun anew with each call into the plugin
 const char* running();     // "on_request"; static
+
+// States that instances hand over (cleat.handover/1). [control]
+struct State {
+  std::uint32_t format = 0;
+  std::string bytes;
+};
+struct Handover {
+  std::optional<State> instead;          // what the next instances get in place of what give writes; it is not called then
+  std::optional<std::int32_t> gave;      // what the latest give answered
+  std::optional<std::int32_t> answered;  // what the latest take answered
+  State taken;                           // and what it was shown
+};
+Handover& handover();
 
 // Of the bytes of views: what `guard::kill` is told when their object is changed.
 constexpr std::uint64_t kNoObject = 0;

@@ -84,6 +84,8 @@ constexpr std::string_view kIdOf<cleat_host_timer> = CLEAT_EXT_TIMER;
 template <>
 constexpr std::string_view kIdOf<cleat_host_handler> = CLEAT_EXT_HANDLER;
 template <>
+constexpr std::string_view kIdOf<cleat_host_handover> = CLEAT_EXT_HANDOVER;
+template <>
 constexpr std::string_view kIdOf<cleat_host_metrics> = CLEAT_EXT_METRICS;
 template <>
 constexpr std::string_view kIdOf<cleat_host_events> = CLEAT_EXT_EVENTS;
@@ -308,6 +310,13 @@ cleat_host_handler make_handler() {
   return made;
 }
 
+cleat_host_handover make_handover() {
+  const cleat_host_handover& real = hooks::kHostHandover;
+  cleat_host_handover made = real;
+  CLEAT_CHANGE(cleat_host_handover, write);
+  return made;
+}
+
 cleat_host_metrics make_metrics() {
   const cleat_host_metrics& real = hooks::kHostMetrics;
   cleat_host_metrics made = real;
@@ -354,6 +363,7 @@ const void* checked_extension(std::string_view id) {
   static const cleat_host_config config = make_config();
   static const cleat_host_timer timer = make_timer();
   static const cleat_host_handler handler = make_handler();
+  static const cleat_host_handover handover = make_handover();
   static const cleat_host_metrics metrics = make_metrics();
   static const cleat_host_events events = make_events();
   static const cleat_host_kv kv = make_kv();
@@ -364,6 +374,7 @@ const void* checked_extension(std::string_view id) {
   if (id == CLEAT_EXT_CONFIG) return &config;
   if (id == CLEAT_EXT_TIMER) return &timer;
   if (id == CLEAT_EXT_HANDLER) return &handler;
+  if (id == CLEAT_EXT_HANDOVER) return &handover;
   if (id == CLEAT_EXT_METRICS) return &metrics;
   if (id == CLEAT_EXT_EVENTS) return &events;
   if (id == CLEAT_EXT_KV) return &kv;

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "kernel/hooks/call_stamp.hpp"
+#include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/instance.hpp"
 #include "kernel/worker.hpp"
 #include "plugin_api/harness/src/allocations.hpp"
@@ -18,6 +19,7 @@ namespace {
 struct Originals {
   cleat_plugin table{};
   cleat_plugin_handler handler{}, checked_handler{};
+  cleat_plugin_handover handover{}, checked_handover{};
 };
 
 struct All {
@@ -131,7 +133,38 @@ struct Entered<Member> {
   static void note_end(Checks&, void*) {}
 };
 
+// --- states: what is given is seen, and may be another in its place ---
+
+cleat_status give(void* instance, std::uint64_t to, std::uint32_t* format) {
+  cleat_status (*const real)(void*, std::uint64_t, std::uint32_t*) = original().handover.give;
+  if (const std::optional<State>& instead = handover().instead) {
+    *format = instead->format;
+    return hooks::kHostHandover.write(to, hooks::to_str(instead->bytes));
+  }
+  handover().gave = CLEAT_FAILED;  // if it throws
+  const cleat_status answer = checked_call([&] { return real(instance, to, format); });
+  handover().gave = answer;
+  over();
+  return answer;
+}
+
+cleat_status take(void* instance, std::uint32_t format, cleat_str bytes) {
+  cleat_status (*const real)(void*, std::uint32_t, cleat_str) = original().handover.take;
+  handover().taken = {format, std::string(hooks::to_view(bytes))};
+  handover().answered = CLEAT_FAILED;
+  const cleat_str view{guard::show(hooks::to_view(bytes), "take", running(), kNoObject), bytes.size};
+  const cleat_status answer = checked_call([&] { return real(instance, format, view); });
+  handover().answered = answer;
+  over();
+  return answer;
+}
+
 }  // namespace
+
+Handover& handover() {
+  static Handover one;
+  return one;
+}
 
 void check_tables(hooks::Instance& instance) {
   if (allocations::wanted()) allocations::watch();  // of the plugin's file, and what came with it
@@ -142,6 +175,11 @@ void check_tables(hooks::Instance& instance) {
     kept->handler = kept->checked_handler = *instance.handler;
     wrap_handler<Entered>(kept->checked_handler);
     instance.handler = &kept->checked_handler;
+  }
+  if (instance.handover != nullptr) {
+    kept->handover = *instance.handover;
+    kept->checked_handover = {sizeof(cleat_plugin_handover), 0, give, take};
+    instance.handover = &kept->checked_handover;
   }
   All& known = all();
   const std::lock_guard lock(known.mutex);

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::exchange::{Connection, Exchange};
 use crate::ffi;
 use crate::handler::{OnHandle, OnHandleBody, OnHandleEnd, OnWritable};
+use crate::handover::{Handover, StateWriter};
 use crate::panics::{guard_status, guard_verdict, guard_void};
 use crate::source::Discovery;
 use crate::table::{plugin_of, verdict_hook, Probe};
@@ -21,6 +22,7 @@ pub struct Extensions {
     pub command: ffi::PluginCommand,
     pub config_source: ffi::PluginConfigSource,
     pub handler: ffi::PluginHandler,
+    pub handover: ffi::PluginHandover,
     pub tls: ffi::PluginTls,
 }
 
@@ -31,6 +33,7 @@ impl Extensions {
             || self.command.run.is_some()
             || self.config_source.watch.is_some()
             || self.handler.on_handle.is_some()
+            || self.handover.give.is_some()
             || self.tls.on_client_hello.is_some()
     }
 
@@ -51,6 +54,7 @@ impl Extensions {
             Some(ffi::EXT_COMMAND) => half(self.command.run.is_some(), &self.command),
             Some(ffi::EXT_CONFIG_SOURCE) => half(self.config_source.watch.is_some(), &self.config_source),
             Some(ffi::EXT_HANDLER) => half(self.handler.on_handle.is_some(), &self.handler),
+            Some(ffi::EXT_HANDOVER) => half(self.handover.give.is_some(), &self.handover),
             Some(ffi::EXT_TLS) => half(self.tls.on_client_hello.is_some(), &self.tls),
             _ => core::ptr::null(),
         }
@@ -61,6 +65,8 @@ type VoidHook = Option<unsafe extern "C" fn(*mut c_void, u64)>;
 type SetCreate = Option<unsafe extern "C" fn(*mut c_void, *const ffi::EndpointSet, u64, *mut *mut c_void) -> ffi::Status>;
 type Pick = Option<unsafe extern "C" fn(*mut c_void, *mut c_void, u64, *mut u64) -> ffi::Status>;
 type Watch = Option<unsafe extern "C" fn(*mut c_void, ffi::Str, u64, *mut *mut c_void) -> ffi::Status>;
+type Give = Option<unsafe extern "C" fn(*mut c_void, u64, *mut u32) -> ffi::Status>;
+type Take = Option<unsafe extern "C" fn(*mut c_void, u32, ffi::Str) -> ffi::Status>;
 type Gone = Option<unsafe extern "C" fn(*mut c_void, *mut c_void)>;
 
 /// What a type has of the extensions whose traits it does not implement: NULL.
@@ -70,6 +76,8 @@ pub trait NoExtensions {
     const PICK: Pick = None;
     const WATCH: Watch = None;
     const UNWATCH: Gone = None;
+    const GIVE: Give = None;
+    const TAKE: Take = None;
     const ON_CLIENT_HELLO: Option<unsafe extern "C" fn(*mut c_void, u64) -> ffi::Verdict> = None;
     const COMMAND: Option<unsafe extern "C" fn(*const ffi::CommandCall) -> i32> = None;
     const ON_HANDLE: Option<unsafe extern "C" fn(*mut c_void, u64) -> ffi::Verdict> = None;
@@ -158,4 +166,29 @@ unsafe extern "C" fn watch<P: Discovery>(instance: *mut c_void, cluster: ffi::St
 }
 unsafe extern "C" fn unwatch<P: Discovery>(instance: *mut c_void, watch: *mut c_void) {
     guard_void::<P>(instance, || drop(Box::from_raw(watch as *mut P::Watch)));
+}
+
+impl<P: Handover> Probe<P> {
+    pub const GIVE: Give = Some(give::<P>);
+    pub const TAKE: Take = Some(take::<P>);
+}
+unsafe extern "C" fn give<P: Handover>(instance: *mut c_void, handover: u64, format: *mut u32) -> ffi::Status {
+    let mut to = StateWriter::new(handover);
+    let status = guard_status(|| plugin_of::<P>(instance).give_state(&mut to));
+    *format = to.format;
+    if status == ffi::OK && !to.written {
+        return ffi::NOT_FOUND;
+    }
+    status
+}
+unsafe extern "C" fn take<P: Handover>(instance: *mut c_void, format: u32, bytes: ffi::Str) -> ffi::Status {
+    let mut taken = false;
+    let status = guard_status(|| {
+        taken = plugin_of::<P>(instance).take_state(format, Text::from_raw(bytes).bytes())?;
+        Ok(())
+    });
+    if status == ffi::OK && !taken {
+        return ffi::UNSUPPORTED;
+    }
+    status
 }

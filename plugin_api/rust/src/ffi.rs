@@ -23,6 +23,7 @@ pub const EXT_CONFIG_SOURCE: &str = "cleat.config_source/1";
 pub const EXT_CONTROL: &str = "cleat.control/1";
 pub const EXT_EVENTS: &str = "cleat.events/1";
 pub const EXT_HANDLER: &str = "cleat.handler/1";
+pub const EXT_HANDOVER: &str = "cleat.handover/1";
 pub const EXT_HTTP_CALL: &str = "cleat.http_call/1";
 pub const EXT_KV: &str = "cleat.kv/1";
 pub const EXT_METADATA: &str = "cleat.metadata/1";
@@ -546,6 +547,23 @@ pub struct HostHandler {
     pub write: Option<unsafe extern "C" fn(u64, Str, *mut u64) -> Status>,
     pub finish: Option<unsafe extern "C" fn(u64, *const Header, u64) -> Status>,
     pub abort: Option<unsafe extern "C" fn(u64) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostHandover {
+    pub size: u32,
+    pub reserved: u32,
+    pub write: Option<unsafe extern "C" fn(u64, Str) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginHandover {
+    pub size: u32,
+    pub reserved: u32,
+    pub give: Option<unsafe extern "C" fn(*mut c_void, u64, *mut u32) -> Status>,
+    pub take: Option<unsafe extern "C" fn(*mut c_void, u32, Str) -> Status>,
 }
 
 #[repr(C)]

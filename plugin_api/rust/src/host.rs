@@ -19,6 +19,7 @@ pub(crate) struct Tables {
     pub control: ffi::HostControl,
     pub events: ffi::HostEvents,
     pub handler: ffi::HostHandler,
+    pub handover: ffi::HostHandover,
     pub http_call: ffi::HostHttpCall,
     pub kv: ffi::HostKv,
     pub metadata: ffi::HostMetadata,
@@ -78,6 +79,7 @@ pub(crate) unsafe fn enter(host: *const ffi::Host) -> bool {
     copy_table(found(ffi::EXT_CONTROL), ptr::addr_of_mut!((*to).control));
     copy_table(found(ffi::EXT_EVENTS), ptr::addr_of_mut!((*to).events));
     copy_table(found(ffi::EXT_HANDLER), ptr::addr_of_mut!((*to).handler));
+    copy_table(found(ffi::EXT_HANDOVER), ptr::addr_of_mut!((*to).handover));
     copy_table(found(ffi::EXT_HTTP_CALL), ptr::addr_of_mut!((*to).http_call));
     copy_table(found(ffi::EXT_KV), ptr::addr_of_mut!((*to).kv));
     copy_table(found(ffi::EXT_METADATA), ptr::addr_of_mut!((*to).metadata));

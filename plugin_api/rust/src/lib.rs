@@ -61,6 +61,7 @@ pub mod ffi;
 mod fields;
 mod handle;
 mod handler;
+mod handover;
 mod hooks;
 mod host;
 mod kv;
@@ -85,6 +86,7 @@ pub use exchange::{AttemptEnd, Connection, ConnectionId, Exchange, ExchangeId, H
 pub use fields::{Fields, FieldsMut};
 pub use handle::{Completion, Handle, Level, Ticket, Timer};
 pub use handler::{OnHandle, OnHandleBody, OnHandleEnd, OnWritable, ResponseWriter};
+pub use handover::{Handover, StateWriter};
 pub use hooks::*;
 pub use host::{error_text, set_error, worker};
 pub use kv::{Kv, KvValue};
@@ -142,6 +144,12 @@ macro_rules! plugin {
                     on_handle_body: CleatProbe::ON_HANDLE_BODY,
                     on_writable: CleatProbe::ON_WRITABLE,
                     on_handle_end: CleatProbe::ON_HANDLE_END,
+                },
+                handover: $crate::ffi::PluginHandover {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginHandover>() as u32,
+                    reserved: 0,
+                    give: CleatProbe::GIVE,
+                    take: CleatProbe::TAKE,
                 },
                 tls: $crate::ffi::PluginTls {
                     size: ::core::mem::size_of::<$crate::ffi::PluginTls>() as u32,

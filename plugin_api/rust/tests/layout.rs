@@ -123,6 +123,8 @@ fn every_struct_is_that_of_the_headers() {
     check!(all, "cleat_host_events", HostEvents, size reserved subscribe publish);
     check!(all, "cleat_plugin_handler", PluginHandler, size reserved on_handle on_handle_body on_writable on_handle_end);
     check!(all, "cleat_host_handler", HostHandler, size reserved start write finish abort);
+    check!(all, "cleat_host_handover", HostHandover, size reserved write);
+    check!(all, "cleat_plugin_handover", PluginHandover, size reserved give take);
     check!(all, "cleat_host_kv", HostKv, size reserved open get set set_if remove add next);
     check!(all, "cleat_plugin_tls", PluginTls, size reserved on_client_hello);
     check!(all, "cleat_host_tls", HostTls, size reserved client_hello extension certificate_use peer_certificate);

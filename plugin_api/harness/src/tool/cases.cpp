@@ -12,12 +12,14 @@
 #include "kernel/hooks/elf.hpp"
 #include "kernel/hooks/library.hpp"
 #include "plugin_api/harness/src/allocations.hpp"
+#include "plugin_api/harness/src/between.hpp"
 #include "plugin_api/harness/src/tool/traffic.hpp"
 
 namespace cleat::kit {
 namespace {
 
 constexpr int kReloads = 20, kWarm = 64, kSteady = 512, kRandom = 400;
+constexpr int kJunk = 100;                              // states that are none
 constexpr std::uint64_t kFailuresMax = 200;             // of allocations, one after the other
 constexpr std::size_t kGrowthBytesMax = 64;             // of one exchange, in the long run
 constexpr std::size_t kInstanceBytesMax = 4'096;        // of one instance: the kernel remembers names of those that are gone
@@ -122,6 +124,60 @@ void reload_case(CaseRun& run) {
     if (!host->renew()) return find(run, "Order", "the same configuration is refused at a reload: " + host->error);
     host.drive_it({.name = "plain, after a reload"}, host->find(*host->connection(connection)) == nullptr ? 0 : connection);
   }
+}
+
+// --- state that is handed over ---
+
+// Changed, cut off, or made up: what another build of the plugin, or a mistake in it, may have written.
+State junk_of(const State& real, int number, std::uint64_t& seed) {
+  State junk = real;
+  const std::size_t size = junk.bytes.size();
+  if (number % 4 == 0 || size == 0) {
+    junk.bytes.assign(static_cast<std::size_t>(next_random(seed) % 300), '\0');
+    for (char& c : junk.bytes) c = static_cast<char>(next_random(seed));
+  } else if (number % 4 == 1) {
+    junk.bytes.resize(static_cast<std::size_t>(next_random(seed) % size));
+  } else {
+    for (std::uint64_t i = next_random(seed) % 4 + 1; i > 0; --i) junk.bytes[next_random(seed) % size] ^= static_cast<char>(1U << next_random(seed) % 8);
+  }
+  return junk;
+}
+
+void handover_case(CaseRun& run) {
+  constexpr const char* kSection = "ext/handover.h";
+  const auto renewed = [&](Watched& host, const std::string& what) {
+    if (host->renew()) return;
+    if (host->error.find("without saying why") != std::string::npos) find(run, kSection, what + ": the reload is refused without saying why");
+  };
+  handover() = {};
+  Watched host(run, run.subject.options());
+  if (!must_serve(run, host)) return;
+  const auto& instances = host->generation()->instances;
+  if (std::none_of(instances.begin(), instances.end(), [](const auto& one) { return one->handover != nullptr; })) {
+    return run.skipped("it has no " CLEAT_EXT_HANDOVER ": a new instance begins anew");
+  }
+  host.drive_it({.name = "plain"});
+  host.drive_it({.name = "body", .method = "POST", .body = "a=b"});
+  run.doing("its own state, handed over");
+  renewed(host, "its own state");
+  const Handover own = handover();
+  if (own.gave.has_value() && *own.gave != CLEAT_OK && *own.gave != CLEAT_NOT_FOUND) find(run, kSection, "give failed");
+  if (own.answered.has_value() && *own.answered != CLEAT_OK) find(run, kSection, "it does not take what it has given itself");
+  host.drive_it({.name = "plain, after it was handed over"});
+  const State real = own.answered.has_value() ? own.taken : State{1, {}};
+
+  run.doing("a format that it cannot know");
+  handover().instead = State{real.format ^ UINT32_C(0x5eed0000), real.bytes};
+  renewed(host, "a format that it cannot know");
+  if (handover().answered == CLEAT_OK) find(run, kSection, "a state of a format that it cannot know is taken without a word");
+  std::uint64_t seed = run.seed;
+  for (int i = -1; i < kJunk; ++i) {
+    handover().instead = i < 0 ? State{real.format, std::string(1024 * 1024, '\xff')} : junk_of(real, i, seed);
+    run.doing("a state that is none, number " + std::to_string(i + 1));
+    renewed(host, "a state that is none");
+    host.drive_it({.name = "plain, after a state that is none, number " + std::to_string(i + 1)});
+  }
+  handover() = {};
 }
 
 void pretend_case(CaseRun& run, Pretence what) {
@@ -319,6 +375,7 @@ const std::vector<Case>& cases() {
       {"load", "loaded, created, timers for an hour, drained, destroyed, without an exchange", load_case},
       {"twice", "created again after it was destroyed", twice_case},
       {"reload", "20 reloads, with exchanges between", reload_case},
+      {"handover", "its state handed to the next instance; a format that it cannot know, and 101 states that are none", handover_case},
       {"older host", "a host with no extension but those that its note requires", older_case},
       {"newer host", "a host of a newer ABI, with a larger table", newer_case},
       {"odd exchanges", "29 requests and responses out of the ordinary", odd_case},

@@ -6,6 +6,7 @@
 #include "kernel/cli/cli.hpp"
 #include "plugin_api/harness/src/tool/bench.hpp"
 #include "plugin_api/harness/src/tool/check.hpp"
+#include "plugin_api/harness/src/tool/project.hpp"
 
 namespace cleat::cli {
 namespace {
@@ -15,6 +16,17 @@ void add_given(CLI::App& word, kit::Given& given) {
   word.add_option("--config", given.config_file, "Its `config:`; or a whole configuration that uses it");
   word.add_option("--cluster", given.clusters, "A cluster that it calls or chooses; may be repeated");
   word.add_option("--header", given.headers, "A field of every request, \"name: value\"; may be repeated");
+}
+
+void add_new(CLI::App& plugin, int& code) {
+  const auto wanted = std::make_shared<kit::NewPlugin>();
+  CLI::App* const word = plugin.add_subcommand("new", "Make a project for a plugin: it builds, tests and runs at once.");
+  word->add_option("name", wanted->name, "The plugin's name: small letters, digits and '_'")->required();
+  word->add_option("--lang", wanted->language, "c, cpp, rust or go")->required();
+  word->add_option("--dir", wanted->folder, "The folder that is made (by default one of the plugin's name)");
+  word->add_option("--sdk", wanted->sdk, "Where the SDK is installed (by default where this program is)");
+  word->footer("Exit codes: 0 done, 1 it failed while running, 2 bad configuration or usage.");
+  word->callback([&code, wanted] { code = kit::new_plugin(*wanted); });
 }
 
 void add_check(CLI::App& plugin, int& code) {
@@ -50,6 +62,7 @@ void add_bench(CLI::App& plugin, int& code) {
 }  // namespace
 
 void add_plugin_tools(CLI::App& plugin, int& code) {
+  add_new(plugin, code);
   add_check(plugin, code);
   add_bench(plugin, code);
 }

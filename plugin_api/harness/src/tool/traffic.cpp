@@ -6,6 +6,15 @@
 #include "plugin_api/types.h"
 
 namespace cleat::kit {
+
+std::uint64_t next_random(std::uint64_t& seed) {  // splitmix64 (Steele, Lea, Flood)
+  seed += 0x9e3779b97f4a7c15;
+  std::uint64_t z = seed;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
 namespace {
 
 constexpr int kTurnsMax = 400;
@@ -111,17 +120,9 @@ bool answer_more(Host& host, const ExchangeRecord& record, const Scenario& s, st
   return any;
 }
 
-std::uint64_t next(std::uint64_t& seed) {  // splitmix64 (Steele, Lea, Flood)
-  seed += 0x9e3779b97f4a7c15;
-  std::uint64_t z = seed;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
-}
-
 std::string random_text(std::uint64_t& seed, std::string_view of, std::size_t most) {
   std::string text;
-  for (std::size_t size = next(seed) % (most + 1); text.size() < size;) text += of[next(seed) % of.size()];
+  for (std::size_t size = next_random(seed) % (most + 1); text.size() < size;) text += of[next_random(seed) % of.size()];
   return text;
 }
 
@@ -223,23 +224,23 @@ Scenario random_scenario(std::uint64_t& seed) {
   for (int byte = 0x80; byte < 0x100; byte += 9) any += static_cast<char>(byte);
   Scenario s;
   s.name = "random";
-  s.method = kMethods[next(seed) % std::size(kMethods)];
+  s.method = kMethods[next_random(seed) % std::size(kMethods)];
   s.target = "/" + random_text(seed, path, 80);
-  for (std::uint64_t i = next(seed) % 12; i != 0; --i) {
-    const std::string name = next(seed) % 3 != 0 ? std::string(kNames[next(seed) % std::size(kNames)]) : "x-" + random_text(seed, "abc-_019", 12);
-    std::string value = random_text(seed, any, next(seed) % 8 == 0 ? 4'000 : 40);
+  for (std::uint64_t i = next_random(seed) % 12; i != 0; --i) {
+    const std::string name = next_random(seed) % 3 != 0 ? std::string(kNames[next_random(seed) % std::size(kNames)]) : "x-" + random_text(seed, "abc-_019", 12);
+    std::string value = random_text(seed, any, next_random(seed) % 8 == 0 ? 4'000 : 40);
     const auto blank = [](char c) { return c == ' ' || c == '\t'; };
     while (!value.empty() && blank(value.back())) value.pop_back();
     s.headers.emplace_back(name, value);
   }
-  if (next(seed) % 3 == 0) s.body = random_text(seed, any, 2'000);
-  if (!s.body.empty() && next(seed) % 2 == 0) s.piece = 1 + next(seed) % 300;
-  s.status = next(seed) % 2 == 0 ? 200 : 200 + static_cast<std::uint32_t>(next(seed) % 399);
-  if (next(seed) % 10 == 0) s.fails = CLEAT_END_RESET;
-  s.call_status = next(seed) % 4 == 0 ? 0 : 200;
-  s.leaves = next(seed) % 16 == 0;
+  if (next_random(seed) % 3 == 0) s.body = random_text(seed, any, 2'000);
+  if (!s.body.empty() && next_random(seed) % 2 == 0) s.piece = 1 + next_random(seed) % 300;
+  s.status = next_random(seed) % 2 == 0 ? 200 : 200 + static_cast<std::uint32_t>(next_random(seed) % 399);
+  if (next_random(seed) % 10 == 0) s.fails = CLEAT_END_RESET;
+  s.call_status = next_random(seed) % 4 == 0 ? 0 : 200;
+  s.leaves = next_random(seed) % 16 == 0;
   s.response_body = random_text(seed, any, 2'000);
-  if (next(seed) % 2 == 0) s.response_piece = 1 + next(seed) % 300;
+  if (next_random(seed) % 2 == 0) s.response_piece = 1 + next_random(seed) % 300;
   return s;
 }
 

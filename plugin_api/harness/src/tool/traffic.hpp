@@ -37,5 +37,6 @@ Driven drive(Host& host, const Scenario& scenario, std::uint64_t connection = 0)
 
 std::vector<Scenario> odd_scenarios();
 Scenario random_scenario(std::uint64_t& seed);  // the same for the same seed; moves it on
+std::uint64_t next_random(std::uint64_t& seed);  // likewise
 
 }  // namespace cleat::kit

@@ -14,6 +14,7 @@ type extensions struct {
 	h           cleat.Handle
 	own, shared cleat.Kv
 	words       cleat.Histogram
+	kept        kept
 }
 
 // Of the hooks that wait: one at a time.
@@ -26,6 +27,7 @@ func create(c *cleat.Create) (*extensions, error) {
 			return nil, fmt.Errorf("%v: %s", err, cleat.ErrorText())
 		}
 	}
+	e.kept.read(c.Config())
 	err := e.h.Subscribe("cleat.generation.*")
 	if err == nil {
 		e.own, err = c.OpenKv("own", c.Config().Bytes("own_bytes", 4096))
@@ -82,6 +84,8 @@ func (e *extensions) OnRequest(x *cleat.Exchange) cleat.Verdict {
 		shown := metrics(words[1])
 		e.words.Observe(uint64(len(words)))
 		return say(x, shown)
+	case "kept":
+		return say(x, e.kept.state.Load().(string))
 	case "set":
 		return say(x, lastSet())
 	case "hello":

@@ -3,6 +3,7 @@
 
 mod choose;
 mod handler;
+mod handover;
 mod kv;
 mod process;
 mod streams;
@@ -17,6 +18,7 @@ pub struct Extensions {
     own: Kv,
     shared: Kv,
     words: Histogram,
+    kept: handover::Kept,
 }
 
 /// Of the hooks that wait: one at a time.
@@ -35,6 +37,7 @@ impl cleat::Plugin for Extensions {
             me,
             own,
             shared: create.open_plugin_kv("shared", 65536)?,
+            kept: handover::Kept::new(create.config()),
             words: create.histogram("cleat_extensions_words", "Words of x-do", &[1, 2])?,
         })
     }
@@ -89,6 +92,7 @@ impl cleat::OnRequest for Extensions {
                 self.words.observe(words.len() as u64);
                 Ok(say(x, &shown))
             }
+            "kept" => Ok(say(x, &self.kept.state())),
             "set" => Ok(say(x, &choose::last_set())),
             "hello" => Ok(say(x, &choose::HELLO.lock().unwrap())),
             word if word.starts_with("stream") || word == "gathered-up" => self.stream(&words, x),
@@ -117,7 +121,7 @@ cleat::plugin!(
     Extensions,
     "name=extensions\nversion=1.0.0\n\
      requires=cleat.balancer/1 cleat.body/1 cleat.config/1 cleat.config_source/1 cleat.control/1 \
-     cleat.events/1 cleat.handler/1 cleat.http_call/1 cleat.kv/1 cleat.metrics/1 cleat.post/1 \
+     cleat.events/1 cleat.handler/1 cleat.handover/1 cleat.http_call/1 cleat.kv/1 cleat.metrics/1 cleat.post/1 \
      cleat.timer/1 cleat.tls/1\n\
      commands=ext-say: says its arguments; ext-fall: it panics\n"
 );

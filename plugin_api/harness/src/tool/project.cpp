@@ -13,8 +13,9 @@
 
 #include "kernel/base/result.hpp"
 #include "kernel/cli/cli.hpp"
+#include "plugin_api/harness/src/tool/project.hpp"
 
-namespace cleat::cli {
+namespace cleat::kit {
 namespace {
 
 namespace fs = std::filesystem;
@@ -149,7 +150,7 @@ std::string make(const NewPlugin& wanted, const Language& language, const fs::pa
 int new_plugin(const NewPlugin& wanted) {
   const auto refuse = [](const std::string& why) {
     std::fprintf(stderr, "cleat plugin new: %s\n", why.c_str());
-    return kRefused;
+    return cli::kRefused;
   };
   const auto language = std::find_if(std::begin(kLanguages), std::end(kLanguages), [&](const Language& one) { return one.name == wanted.language; });
   if (language == std::end(kLanguages)) {
@@ -171,7 +172,7 @@ int new_plugin(const NewPlugin& wanted) {
                                       "  cd " + folder.string() + "\n  @BUILD@\n  @TEST@\n  @BENCH@\n  @CLEAT@ run -c example.yaml\n",
                                   words);
   std::fputs(text.c_str(), stdout);
-  return kOk;
+  return cli::kOk;
 }
 
-}  // namespace cleat::cli
+}  // namespace cleat::kit
