@@ -12,6 +12,7 @@ using hooks::Hook;
 
 Exchange::Exchange(Worker& worker_, std::uint32_t slot_)
     : Requester(worker_.blocks), worker(worker_), slot(slot_), request_pipe(*this, false), response_pipe(*this, true),
+      handle_(make_handle(worker_.index, HandleKind::kExchange, slot_, 1)),
       deadline_(worker_.reactor.wheel(), [](void* self) { static_cast<Exchange*>(self)->on_deadline(); }, this) {}
 
 Exchange::~Exchange() = default;
@@ -316,13 +317,13 @@ void Exchange::wake() {
   worker.reactor.defer(
       [](void* self, std::uint64_t life) {
         auto* x = static_cast<Exchange*>(self);
-        if (x->generation != static_cast<std::uint32_t>(life)) return;
+        if (x->handle_ != life) return;
         x->woken_ = false;
         x->advance();
         x->flush_both();
         x->advance();
       },
-      this, generation);
+      this, handle_);
 }
 
 // --- routing ---
@@ -434,8 +435,8 @@ void Exchange::finish() {
 void Exchange::reset_life() {
   leave_endpoints();
   if (home != nullptr) worker.leave(*home);  // else its life never began
-  ++generation;
-  if (generation == 0) generation = 1;
+  const std::uint32_t next = handle_generation(handle_) + 1;
+  handle_ = make_handle(worker.index, HandleKind::kExchange, slot, next == 0 ? 1 : next);
   stage = Stage::kIdle;
   deadline_.clear();
   server = nullptr;

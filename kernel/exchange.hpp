@@ -88,14 +88,13 @@ class Exchange final : public Requester {
   // Replies from the kernel itself.
   void reply_locally(std::uint16_t status, std::string_view flag, std::string_view reason);
 
-  std::uint64_t handle() const { return make_handle(worker.index, HandleKind::kExchange, slot, generation); }
+  std::uint64_t handle() const { return handle_; }
   const Chain& chain() const { return listener->chain; }
   std::uint64_t elapsed_us() const { return monotonic_us() - start_us; }  // read now: a reply made at once takes no turn of the loop
   bool head_sent() const { return head_sent_; }
 
   Worker& worker;
   const std::uint32_t slot;
-  std::uint32_t generation = 1;
   Stage stage = Stage::kIdle;
 
   // --- the facts (attributes read them) ---
@@ -234,6 +233,7 @@ class Exchange final : public Requester {
   void handler_body(std::string_view data, bool end);
   void pump_handler();
 
+  std::uint64_t handle_;                                // of this life
   std::uint8_t cursor_ = 0;                             // into the positions of the stage's hook
   bool advancing_ = false, again_ = false, woken_ = false;
   bool head_sent_ = false, response_done_ = false;

@@ -44,7 +44,7 @@ std::shared_ptr<Generation> share(std::unique_ptr<Generation> generation) {
     const std::string id = std::to_string(last->id);
     delete last;
     metrics::add(retired_gauge(), -1);
-    publish_event("cleat.generation.retired", id);
+    publish_event("cleat.generation.retired", "generation=" + id);
   };
   return {generation.release(), [end](Generation* last) { run_on_control([end, last] { end(last); }); }};
 }
@@ -262,7 +262,7 @@ void Reloader::finish(bool ok, const std::string& text) {
   } else {
     say(log::Level::kError, "the " + asked_by() + " was refused, nothing has changed:\n" + answer_text);
   }
-  publish_event(ok ? "cleat.generation.applied" : "cleat.generation.refused", ok ? std::to_string(current_->id) : answer_text);
+  publish_event(ok ? "cleat.generation.applied" : "cleat.generation.refused", ok ? "generation=" + std::to_string(current_->id) : answer_text);
   answer(ok, answer_text);
   busy_ = false;
   asio::post(io_, [this] { change(); });

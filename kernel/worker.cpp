@@ -209,7 +209,7 @@ Exchange* Worker::find_exchange(std::uint64_t handle) {
   const std::uint32_t slot = handle_slot(handle);
   if (slot >= exchanges_.size()) return nullptr;
   Exchange* const exchange = exchanges_[slot].get();
-  return exchange->generation == handle_generation(handle) && exchange->stage != Stage::kIdle ? exchange : nullptr;
+  return exchange->handle() == handle && exchange->stage != Stage::kIdle ? exchange : nullptr;
 }
 
 std::uint64_t Worker::name_connection(Connection* connection) {

@@ -29,7 +29,7 @@ cleat_status suspend_exchange(Exchange& x, cleat_ticket& ticket) {
   }
   const auto lane = static_cast<std::uint32_t>(x.lane_of_call);
   const std::uint32_t number = next_number(worker);
-  if (!tickets::issue(worker.index, x.slot, lane, number, x.generation)) return no_memory();
+  if (!tickets::issue(worker.index, x.slot, lane, number, handle_generation(x.handle()))) return no_memory();
   x.suspended[lane] = number;
   x.suspend_asked = true;
   ticket = make_ticket(worker.index, lane, x.slot, number);

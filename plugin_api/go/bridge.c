@@ -76,7 +76,56 @@ static cleat_verdict on_attempt_end(void *instance, cleat_exchange x, const clea
 }
 static void on_event(void *instance, const cleat_event *event) { cleatGoEvent((uintptr_t)instance, (cleat_event *)event); }
 
+HOOK(on_handle, GO_HANDLE)
+HOOK_WITH(on_handle_body, GO_HANDLE_BODY)
+VOID_HOOK(on_handle_end, GO_HANDLE_END)
+static void on_writable(void *instance, cleat_exchange x) {
+  if (cleatGoHook((uintptr_t)instance, GO_WRITABLE, x, 0) == CLEAT_FAIL) go_handler_abort(x); /* a panic: nobody else would go on */
+}
+HOOK(on_client_hello, GO_CLIENT_HELLO)
+static cleat_status set_create(void *instance, const cleat_endpoint_set *set, cleat_config config, void **state) {
+  uintptr_t made = 0;
+  const cleat_status status = cleatGoSetCreate((uintptr_t)instance, (cleat_endpoint_set *)set, config, &made);
+  *state = (void *)made;
+  return status;
+}
+static void set_destroy(void *instance, void *state) {
+  (void)instance;
+  cleatGoSetDestroy((uintptr_t)state);
+}
+static cleat_status pick(void *instance, void *state, cleat_exchange x, uint64_t *index) {
+  return cleatGoPick((uintptr_t)instance, (uintptr_t)state, x, index);
+}
+static cleat_status watch(void *instance, cleat_str cluster, cleat_config config, void **watching) {
+  uintptr_t made = 0;
+  const cleat_status status = cleatGoWatch((uintptr_t)instance, &cluster, config, &made);
+  *watching = (void *)made;
+  return status;
+}
+static void unwatch(void *instance, void *watching) { cleatGoUnwatch((uintptr_t)instance, (uintptr_t)watching); }
+static cleat_status give(void *instance, uint64_t to, uint32_t *format) { return cleatGoGive((uintptr_t)instance, to, format); }
+static cleat_status take(void *instance, uint32_t format, cleat_str bytes) { return cleatGoTake((uintptr_t)instance, format, &bytes); }
+static int32_t run_command(const cleat_command_call *call) { return cleatGoCommand((cleat_command_call *)call); }
+
 static cleat_plugin table;
+static cleat_plugin_balancer balancer;
+static cleat_plugin_command command;
+static cleat_plugin_config_source source;
+static cleat_plugin_handler handler;
+static cleat_plugin_handover handover;
+static cleat_plugin_tls tls;
+
+static int is(cleat_str id, const char *known) { return id.size == strlen(known) && memcmp(id.data, known, id.size) == 0; }
+
+static const void *find(cleat_str id) {
+  if (balancer.pick != NULL && is(id, CLEAT_EXT_BALANCER)) return &balancer;
+  if (command.run != NULL && is(id, CLEAT_EXT_COMMAND)) return &command;
+  if (source.watch != NULL && is(id, CLEAT_EXT_CONFIG_SOURCE)) return &source;
+  if (handler.on_handle != NULL && is(id, CLEAT_EXT_HANDLER)) return &handler;
+  if (handover.give != NULL && is(id, CLEAT_EXT_HANDOVER)) return &handover;
+  if (tls.on_client_hello != NULL && is(id, CLEAT_EXT_TLS)) return &tls;
+  return NULL;
+}
 
 static void copy_table(const void *from, void *to, size_t size_max) {
   uint32_t size = 0;
@@ -86,21 +135,30 @@ static void copy_table(const void *from, void *to, size_t size_max) {
 }
 
 #define FIND(id, member) copy_table(host->find((cleat_str){id, sizeof(id) - 1}), &cleat_go_host.member, sizeof cleat_go_host.member)
-#define SLOT(hook, number) \
+#define SLOT_OF(table, hook, number) \
   if ((hooks >> (number)) & 1) table.hook = hook
+#define SLOT(hook, number) SLOT_OF(table, hook, number)
 
 CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   uint64_t hooks = 0;
   if (host->size < sizeof(cleat_host)) return NULL; /* older than the `least` in the note: the loader has refused it before */
   copy_table(host, &cleat_go_host.core, sizeof cleat_go_host.core);
   FIND(CLEAT_EXT_ATTRIBUTES, attributes);
+  FIND(CLEAT_EXT_BALANCER, balancer);
   FIND(CLEAT_EXT_BODY, body);
   FIND(CLEAT_EXT_CONFIG, config);
+  FIND(CLEAT_EXT_CONFIG_SOURCE, config_source);
+  FIND(CLEAT_EXT_CONTROL, control);
+  FIND(CLEAT_EXT_EVENTS, events);
+  FIND(CLEAT_EXT_HANDLER, handler);
+  FIND(CLEAT_EXT_HANDOVER, handover);
   FIND(CLEAT_EXT_HTTP_CALL, http_call);
+  FIND(CLEAT_EXT_KV, kv);
   FIND(CLEAT_EXT_METADATA, metadata);
   FIND(CLEAT_EXT_METRICS, metrics);
   FIND(CLEAT_EXT_POST, post);
   FIND(CLEAT_EXT_TIMER, timer);
+  FIND(CLEAT_EXT_TLS, tls);
   if (cleatGoEnter(&hooks) != CLEAT_OK) return NULL;
   table.size = sizeof table;
   table.abi = CLEAT_ABI;
@@ -127,6 +185,26 @@ CLEAT_EXPORT const cleat_plugin *cleat_plugin_v1(const cleat_host *host) {
   SLOT(on_event, GO_EVENT);
   SLOT(on_drain, GO_DRAIN);
   SLOT(on_shutdown, GO_SHUTDOWN);
+  table.find = find;
+  balancer.size = sizeof balancer;
+  SLOT_OF(balancer, set_create, GO_BALANCER);
+  SLOT_OF(balancer, set_destroy, GO_BALANCER);
+  SLOT_OF(balancer, pick, GO_BALANCER);
+  command.size = sizeof command;
+  if ((hooks >> GO_COMMAND) & 1) command.run = run_command;
+  source.size = sizeof source;
+  SLOT_OF(source, watch, GO_WATCH);
+  SLOT_OF(source, unwatch, GO_WATCH);
+  handler.size = sizeof handler;
+  SLOT_OF(handler, on_handle, GO_HANDLE);
+  SLOT_OF(handler, on_handle_body, GO_HANDLE_BODY);
+  SLOT_OF(handler, on_writable, GO_WRITABLE);
+  SLOT_OF(handler, on_handle_end, GO_HANDLE_END);
+  handover.size = sizeof handover;
+  SLOT_OF(handover, give, GO_HANDOVER);
+  SLOT_OF(handover, take, GO_HANDOVER);
+  tls.size = sizeof tls;
+  SLOT_OF(tls, on_client_hello, GO_CLIENT_HELLO);
   return &table;
 }
 
@@ -149,11 +227,12 @@ static cleat_header *to_headers(const char **packed, const uint64_t **sizes, uin
   return headers;
 }
 
-cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count) {
+static cleat_status reply_by(cleat_status (*take)(cleat_exchange, const cleat_reply *), uint64_t x, uint32_t status, const char *packed,
+                             const uint64_t *sizes, uint64_t header_count) {
   cleat_reply reply = {0};
   cleat_header *headers;
   cleat_status done;
-  (void)packed_size;
+  if (take == NULL) return CLEAT_UNSUPPORTED;
   reply.size = sizeof reply;
   reply.status = status;
   reply.body = next(&packed, &sizes);
@@ -162,9 +241,35 @@ cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t
   if (headers == NULL && header_count > 0) return CLEAT_LIMIT;
   reply.headers = headers;
   reply.header_count = header_count;
-  done = GO_CALL(core, reply, x, &reply);
+  done = take(x, &reply);
   free(headers);
   return done;
+}
+
+cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count) {
+  (void)packed_size;
+  return reply_by(cleat_go_host.core.reply, x, status, packed, sizes, header_count);
+}
+cleat_status go_handler_start(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count) {
+  (void)packed_size;
+  return reply_by(cleat_go_host.handler.start, x, status, packed, sizes, header_count);
+}
+
+/* http_call's finish, or handler's. */
+static cleat_status finish_by(cleat_status (*take)(uint64_t, const cleat_header *, uint64_t), uint64_t of, const char *packed,
+                              const uint64_t *sizes, uint64_t count) {
+  cleat_header *const trailers = take == NULL ? NULL : to_headers(&packed, &sizes, count);
+  cleat_status done;
+  if (take == NULL) return CLEAT_UNSUPPORTED;
+  if (trailers == NULL && count > 0) return CLEAT_LIMIT;
+  done = take(of, trailers, count);
+  free(trailers);
+  return done;
+}
+
+cleat_status go_handler_finish(uint64_t x, GO_IN(packed), const uint64_t *sizes, uint64_t count) {
+  (void)packed_size;
+  return finish_by(cleat_go_host.handler.finish, x, packed, sizes, count);
 }
 
 static void on_call(void *instance, cleat_call call, uint64_t owner, const cleat_call_event *event, void *user) {
@@ -174,13 +279,19 @@ static void on_call(void *instance, cleat_call call, uint64_t owner, const cleat
   }
 }
 
-go_unsigned go_call_start(uint64_t self, uint64_t owner, GO_IN(packed), const uint64_t *sizes, uint64_t header_count, uint64_t timeout_ms,
-                          uint64_t body_max, uintptr_t user) {
+static void on_stream(void *instance, cleat_call call, uint64_t owner, const cleat_call_event *event, void *user) {
+  cleatGoStream((uintptr_t)instance, call, owner, (cleat_call_event *)event, (uintptr_t)user);
+}
+
+go_unsigned go_call_start(uint64_t self, uint64_t owner, uint32_t flags, GO_IN(packed), const uint64_t *sizes, uint64_t header_count,
+                          uint64_t timeout_ms, uint64_t body_max, uintptr_t user) {
+  const cleat_call_fn told = (flags & CLEAT_CALL_STREAM) != 0 ? on_stream : on_call;
   cleat_call_request request = {0};
   go_unsigned got = {CLEAT_LIMIT, 0};
   cleat_header *headers;
   (void)packed_size;
   request.size = sizeof request;
+  request.flags = flags;
   request.cluster = next(&packed, &sizes);
   request.method = next(&packed, &sizes);
   request.target = next(&packed, &sizes);
@@ -192,9 +303,14 @@ go_unsigned go_call_start(uint64_t self, uint64_t owner, GO_IN(packed), const ui
   request.header_count = header_count;
   request.timeout_ms = timeout_ms;
   request.body_max = body_max;
-  got.status = GO_CALL(http_call, start, self, owner, &request, on_call, (void *)user, &got.value);
+  got.status = GO_CALL(http_call, start, self, owner, &request, told, (void *)user, &got.value);
   free(headers);
   return got;
+}
+
+cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes, uint64_t count) {
+  (void)packed_size;
+  return finish_by(cleat_go_host.http_call.finish, call, packed, sizes, count);
 }
 
 #define LABELS_MAX 8
@@ -229,7 +345,44 @@ go_unsigned go_metric_series(uint64_t metric, GO_IN(packed), const uint64_t *siz
   return got;
 }
 
+cleat_status go_source_endpoints(uint64_t self, GO_IN(packed), const uint64_t *sizes, const uint64_t *endpoints, uint64_t count) {
+  /* The first text is the cluster's name. */
+  const cleat_str cluster = next(&packed, &sizes);
+  cleat_source_endpoint *const list = calloc(count + 1, sizeof *list);
+  cleat_status done;
+  (void)packed_size;
+  if (list == NULL) return CLEAT_LIMIT;
+  for (uint64_t i = 0; i < count; ++i) {
+    list[i].size = sizeof list[i];
+    list[i].weight = (uint32_t)endpoints[i];
+    list[i].flags = (uint32_t)(endpoints[i] >> 32);
+    list[i].address = next(&packed, &sizes);
+  }
+  done = GO_CALL(config_source, endpoints, self, cluster, list, count, sizeof *list);
+  free(list);
+  return done;
+}
+
 /* --- to the host: callbacks --- */
+
+static void on_commit(void *instance, cleat_status status, uint64_t version, cleat_str text, void *user) {
+  cleatGoCommit((uintptr_t)instance, status, version, &text, (uintptr_t)user);
+}
+cleat_status go_source_commit(uint64_t transaction, uintptr_t user) { return GO_CALL(config_source, commit, transaction, on_commit, (void *)user); }
+
+static void on_control(void *instance, cleat_status status, cleat_str text, void *user) {
+  cleatGoControl((uintptr_t)instance, status, &text, (uintptr_t)user);
+}
+cleat_status go_control_reload(uint64_t self, uintptr_t user) { return GO_CALL(control, reload, self, on_control, (void *)user); }
+cleat_status go_control_restore(uint64_t self, GO_IN(instance), uintptr_t user) {
+  return GO_CALL(control, restore, self, GO_STR(instance), on_control, (void *)user);
+}
+cleat_status go_control_describe(uint64_t self, GO_IN(topic), uintptr_t user) {
+  return GO_CALL(control, describe, self, GO_STR(topic), on_control, (void *)user);
+}
+
+static void on_series(void *user, const cleat_metric_view *view) { cleatGoSeries((uintptr_t)user, (cleat_metric_view *)view); }
+cleat_status go_metrics_visit(uintptr_t user) { return GO_CALL(metrics, visit, on_series, (void *)user); }
 
 static void on_post(void *instance, cleat_status status, uint64_t owner, void *user) {
   cleatGoPost((uintptr_t)instance, status, owner, (uintptr_t)user);

@@ -6,26 +6,43 @@
 #include <stddef.h>
 
 #include "plugin_api/ext/attributes.h"
+#include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/body.h"
+#include "plugin_api/ext/command.h"
 #include "plugin_api/ext/config.h"
+#include "plugin_api/ext/config_source.h"
+#include "plugin_api/ext/control.h"
+#include "plugin_api/ext/events.h"
+#include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
+#include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
 #include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
+#include "plugin_api/ext/tls.h"
 #include "plugin_api/plugin.h"
 
 /* This plugin's copy of the host's tables, made once by cleat_plugin_v1; an absent extension is zeros. */
 typedef struct go_host {
   cleat_host core;
   cleat_host_attributes attributes;
+  cleat_host_balancer balancer;
   cleat_host_body body;
   cleat_host_config config;
+  cleat_host_config_source config_source;
+  cleat_host_control control;
+  cleat_host_events events;
+  cleat_host_handler handler;
+  cleat_host_handover handover;
   cleat_host_http_call http_call;
+  cleat_host_kv kv;
   cleat_host_metadata metadata;
   cleat_host_metrics metrics;
   cleat_host_post post;
   cleat_host_timer timer;
+  cleat_host_tls tls;
 } go_host;
 extern go_host cleat_go_host;
 
@@ -50,6 +67,11 @@ typedef struct go_double {
   cleat_status status;
   double value;
 } go_double;
+typedef struct go_kept {
+  cleat_status status;
+  uint64_t size;
+  uint64_t version;
+} go_kept;
 typedef struct go_member {
   cleat_status status;
   cleat_str key;
@@ -60,7 +82,8 @@ typedef struct go_member {
 enum {
   GO_ROUTE, GO_WORKER_START, GO_WORKER_STOP, GO_CONNECTION, GO_TLS, GO_CONNECTION_END, GO_REQUEST, GO_ON_ROUTE, GO_REQUEST_BODY,
   GO_REQUEST_TRAILERS, GO_ATTEMPT, GO_ATTEMPT_END, GO_RESPONSE, GO_RESPONSE_BODY, GO_RESPONSE_TRAILERS, GO_REPLY, GO_END, GO_EVENT,
-  GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER
+  GO_DRAIN, GO_SHUTDOWN, GO_TIMER, GO_CONNECTION_TIMER, GO_WORKER_TIMER, GO_HANDLE, GO_HANDLE_BODY, GO_WRITABLE, GO_HANDLE_END, GO_COMMAND,
+  GO_CLIENT_HELLO, GO_BALANCER, GO_WATCH, GO_HANDOVER
 };
 
 #define GO_CALL(table, entry, ...) \
@@ -252,15 +275,153 @@ static inline cleat_status go_metric_add(uint64_t series, int64_t value) { retur
 static inline cleat_status go_metric_observe(uint64_t series, uint64_t value) { return GO_CALL(metrics, observe, series, value); }
 static inline cleat_status go_timer_rearm(uint64_t timer, uint64_t ms) { return GO_CALL(timer, rearm, timer, ms); }
 static inline cleat_status go_timer_cancel(uint64_t timer) { return GO_CALL(timer, cancel, timer); }
+
+static inline go_unsigned go_call_write(uint64_t call, GO_IN(data)) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(http_call, write, call, GO_STR(data), &got.value);
+  return got;
+}
+static inline cleat_status go_call_pause(uint64_t call, uint32_t on) { return GO_CALL(http_call, pause, call, on); }
 static inline cleat_status go_call_cancel(uint64_t call) { return GO_CALL(http_call, cancel, call); }
+
+static inline go_unsigned go_handler_write(uint64_t x, GO_IN(data)) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(handler, write, x, GO_STR(data), &got.value);
+  return got;
+}
+static inline cleat_status go_handler_abort(uint64_t x) { return GO_CALL(handler, abort, x); }
+
+static inline const cleat_endpoint *go_endpoint(const cleat_endpoint_set *set, uint64_t i) {
+  return (const cleat_endpoint *)((const char *)set->endpoints + i * set->endpoint_stride);
+}
+static inline go_unsigned go_in_flight(uint64_t cluster, uint64_t index) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(balancer, in_flight, cluster, index, &got.value);
+  return got;
+}
+static inline go_unsigned go_health_get(uint64_t cluster, uint64_t index) {
+  uint32_t healthy = 0;
+  const cleat_status status = GO_CALL(balancer, health_get, cluster, index, &healthy);
+  return (go_unsigned){status, healthy};
+}
+static inline cleat_status go_health_set(uint64_t cluster, uint64_t index, uint32_t healthy) {
+  return GO_CALL(balancer, health_set, cluster, index, healthy);
+}
+static inline go_unsigned go_tried(uint64_t x, uint64_t index) {
+  uint32_t tried = 0;
+  const cleat_status status = GO_CALL(balancer, tried, x, index, &tried);
+  return (go_unsigned){status, tried};
+}
+
+static inline go_unsigned go_source_begin(uint64_t self, uint32_t flags) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(config_source, begin, self, flags, &got.value);
+  return got;
+}
+static inline cleat_status go_source_stage(uint64_t transaction, uint32_t kind, GO_IN(name), GO_IN(document)) {
+  return GO_CALL(config_source, stage, transaction, kind, GO_STR(name), GO_STR(document));
+}
+static inline cleat_status go_source_remove(uint64_t transaction, uint32_t kind, GO_IN(name)) {
+  return GO_CALL(config_source, remove, transaction, kind, GO_STR(name));
+}
+static inline cleat_status go_source_abandon(uint64_t transaction) { return GO_CALL(config_source, abandon, transaction); }
+static inline go_unsigned go_source_version(uint64_t self) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(config_source, version, self, &got.value);
+  return got;
+}
+
+static inline cleat_status go_handover_write(uint64_t to, GO_IN(bytes)) { return GO_CALL(handover, write, to, GO_STR(bytes)); }
+
+static inline go_unsigned go_control_state(void) {
+  uint32_t state = CLEAT_STATE_STARTING;
+  const cleat_status status = GO_CALL(control, state, &state);
+  return (go_unsigned){status, state};
+}
+static inline cleat_status go_control_drain(uint64_t self) { return GO_CALL(control, drain, self); }
+static inline go_unsigned go_log_level_get(void) {
+  uint32_t level = 0;
+  const cleat_status status = GO_CALL(control, log_level_get, &level);
+  return (go_unsigned){status, level};
+}
+static inline cleat_status go_log_level_set(uint64_t self, uint32_t level) { return GO_CALL(control, log_level_set, self, level); }
+
+static inline go_text go_client_hello(uint64_t conn, uint32_t part) {
+  go_text got = {0};
+  got.status = GO_CALL(tls, client_hello, conn, part, &got.value);
+  return got;
+}
+static inline go_text go_client_hello_extension(uint64_t conn, uint32_t type) {
+  go_text got = {0};
+  got.status = GO_CALL(tls, extension, conn, type, &got.value);
+  return got;
+}
+static inline cleat_status go_certificate_use(uint64_t conn, GO_IN(secret)) { return GO_CALL(tls, certificate_use, conn, GO_STR(secret)); }
+static inline go_text go_peer_certificate(uint64_t conn, uint32_t index) {
+  go_text got = {0};
+  got.status = GO_CALL(tls, peer_certificate, conn, index, &got.value);
+  return got;
+}
+
+static inline cleat_str go_command_argument(const cleat_command_call *call, uint64_t i) { return call->arguments[i]; }
+static inline cleat_status go_command_write(const cleat_command_call *call, uint32_t stream, GO_IN(text)) {
+  return call->write(stream, GO_STR(text));
+}
+
+static inline cleat_status go_events_subscribe(uint64_t self, GO_IN(pattern)) { return GO_CALL(events, subscribe, self, GO_STR(pattern)); }
+static inline cleat_status go_events_publish(uint64_t self, GO_IN(name), GO_IN(data)) {
+  return GO_CALL(events, publish, self, GO_STR(name), GO_STR(data));
+}
+
+static inline go_unsigned go_kv_open(uint64_t self, GO_IN(name), uint32_t flags, uint64_t max) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, open, self, GO_STR(name), flags, max, &got.value);
+  return got;
+}
+static inline go_kept go_kv_get(uint64_t space, GO_IN(key), char *to, uint64_t capacity) {
+  go_kept got = {0};
+  got.status = GO_CALL(kv, get, space, GO_STR(key), to, capacity, &got.size, &got.version);
+  return got;
+}
+static inline go_unsigned go_kv_set(uint64_t space, GO_IN(key), GO_IN(value), uint64_t ttl_ms) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, set, space, GO_STR(key), GO_STR(value), ttl_ms, &got.value);
+  return got;
+}
+static inline go_unsigned go_kv_set_if(uint64_t space, GO_IN(key), GO_IN(value), uint64_t ttl_ms, uint64_t expected) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, set_if, space, GO_STR(key), GO_STR(value), ttl_ms, expected, &got.value);
+  return got;
+}
+static inline cleat_status go_kv_remove(uint64_t space, GO_IN(key), uint64_t expected) { return GO_CALL(kv, remove, space, GO_STR(key), expected); }
+static inline go_signed go_kv_add(uint64_t space, GO_IN(key), int64_t amount, uint64_t ttl_ms) {
+  go_signed got = {0};
+  got.status = GO_CALL(kv, add, space, GO_STR(key), amount, ttl_ms, &got.value);
+  return got;
+}
+static inline go_unsigned go_kv_next(uint64_t space, GO_IN(prefix), GO_IN(after), char *to, uint64_t capacity) {
+  go_unsigned got = {0};
+  got.status = GO_CALL(kv, next, space, GO_STR(prefix), GO_STR(after), to, capacity, &got.value);
+  return got;
+}
 
 /* --- in bridge.c: what takes lists, or a callback. `packed` is texts one after the other, `sizes` their lengths. --- */
 cleat_status go_reply(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count);
-go_unsigned go_call_start(uint64_t self, uint64_t owner, GO_IN(packed), const uint64_t *sizes, uint64_t header_count, uint64_t timeout_ms,
-                          uint64_t body_max, uintptr_t user);
+cleat_status go_handler_start(uint64_t x, uint32_t status, GO_IN(packed), const uint64_t *sizes, uint64_t header_count);
+cleat_status go_handler_finish(uint64_t x, GO_IN(packed), const uint64_t *sizes, uint64_t count);
+go_unsigned go_call_start(uint64_t self, uint64_t owner, uint32_t flags, GO_IN(packed), const uint64_t *sizes, uint64_t header_count,
+                          uint64_t timeout_ms, uint64_t body_max, uintptr_t user);
+cleat_status go_call_finish(uint64_t call, GO_IN(packed), const uint64_t *sizes, uint64_t count);
 go_unsigned go_metric_define(uint64_t self, uint32_t kind, GO_IN(packed), const uint64_t *sizes, uint64_t label_count, const uint64_t *bounds,
                              uint64_t bound_count);
 go_unsigned go_metric_series(uint64_t metric, GO_IN(packed), const uint64_t *sizes, uint64_t count);
+cleat_status go_source_commit(uint64_t transaction, uintptr_t user);
+/* `endpoints`: of each the weight, and its flags above the weight's 32 bits. */
+cleat_status go_source_endpoints(uint64_t self, GO_IN(packed), const uint64_t *sizes, const uint64_t *endpoints, uint64_t count);
+cleat_status go_control_reload(uint64_t self, uintptr_t user);
+cleat_status go_control_restore(uint64_t self, GO_IN(instance), uintptr_t user);
+cleat_status go_control_describe(uint64_t self, GO_IN(topic), uintptr_t user);
+cleat_status go_metrics_visit(uintptr_t user);
 cleat_status go_post(uint64_t self, uint64_t owner, uintptr_t user);
 cleat_status go_post_worker(uint64_t self, uint32_t worker, uintptr_t user);
 go_unsigned go_timer_arm(uint64_t self, uint64_t owner, uint64_t ms, uint32_t hook, uintptr_t token);

@@ -50,6 +50,7 @@ type instance struct {
 
 var registered struct {
 	create  func(c *Create) (any, error)
+	command func(c *Command) int
 	hooks   uint64
 	problem string
 }
@@ -82,6 +83,14 @@ var hooks = map[string]struct {
 	"OnTimer":            {C.GO_TIMER, of[OnTimer]()},
 	"OnConnectionTimer":  {C.GO_CONNECTION_TIMER, of[OnConnectionTimer]()},
 	"OnWorkerTimer":      {C.GO_WORKER_TIMER, of[OnWorkerTimer]()},
+	"OnHandle":           {C.GO_HANDLE, of[OnHandle]()},
+	"OnHandleBody":       {C.GO_HANDLE_BODY, of[OnHandleBody]()},
+	"OnWritable":         {C.GO_WRITABLE, of[OnWritable]()},
+	"OnHandleEnd":        {C.GO_HANDLE_END, of[OnHandleEnd]()},
+	"OnClientHello":      {C.GO_CLIENT_HELLO, of[OnClientHello]()},
+	"SetCreate":          {C.GO_BALANCER, of[Balancer]()},
+	"GiveState":          {C.GO_HANDOVER, of[Handover]()},
+	"WatchCluster":       {C.GO_WATCH, of[Discovery]()},
 }
 
 func of[T any]() reflect.Type { return reflect.TypeOf((*T)(nil)).Elem() }
@@ -97,6 +106,8 @@ func Register[P any](create func(c *Create) (P, error)) {
 		name := kind.Method(i).Name
 		hook, known := hooks[name]
 		switch {
+		case known && !kind.Implements(hook.method) && hook.method.NumMethod() > 1:
+			registered.problem = fmt.Sprintf("%v has %s, and is no %v: go doc %[3]v has the methods", kind, name, hook.method)
 		case known && !kind.Implements(hook.method):
 			registered.problem = fmt.Sprintf("%v.%s has another signature than the hook's: %v", kind, name, hook.method.Method(0).Type)
 		case known:
@@ -104,6 +115,9 @@ func Register[P any](create func(c *Create) (P, error)) {
 		case strings.HasPrefix(name, "On"):
 			registered.problem = fmt.Sprintf("%v.%s: there is no such hook", kind, name)
 		}
+	}
+	if handler := uint64(1<<C.GO_HANDLE_BODY | 1<<C.GO_WRITABLE | 1<<C.GO_HANDLE_END); registered.hooks&handler != 0 && registered.hooks>>C.GO_HANDLE&1 == 0 {
+		registered.problem = fmt.Sprintf("%v: a handler needs OnHandle", kind)
 	}
 	if registered.create != nil {
 		registered.problem = "cleat.Register was called twice"
@@ -186,6 +200,9 @@ func cleatGoEnter(hooks *C.uint64_t) C.cleat_status {
 		return C.CLEAT_FAILED
 	}
 	*hooks = C.uint64_t(registered.hooks)
+	if registered.command != nil {
+		*hooks |= 1 << C.GO_COMMAND
+	}
 	return C.CLEAT_OK
 }
 
@@ -251,7 +268,8 @@ func cleatGoHook(handle C.uintptr_t, hook C.uint32_t, subject C.uint64_t, with C
 
 func hasVerdict(hook C.uint32_t) bool {
 	switch hook {
-	case C.GO_WORKER_STOP, C.GO_CONNECTION_END, C.GO_END, C.GO_DRAIN, C.GO_SHUTDOWN, C.GO_TIMER, C.GO_CONNECTION_TIMER, C.GO_WORKER_TIMER:
+	case C.GO_WORKER_STOP, C.GO_CONNECTION_END, C.GO_END, C.GO_DRAIN, C.GO_SHUTDOWN, C.GO_TIMER, C.GO_CONNECTION_TIMER, C.GO_WORKER_TIMER,
+		C.GO_WRITABLE, C.GO_HANDLE_END:
 		return false
 	}
 	return true
@@ -282,6 +300,16 @@ func call(plugin any, hook C.uint32_t, subject C.uint64_t, with C.uintptr_t) Ver
 		return plugin.(OnResponseTrailers).OnResponseTrailers(&Exchange{subject})
 	case C.GO_REPLY:
 		return plugin.(OnReply).OnReply(&Exchange{subject})
+	case C.GO_CLIENT_HELLO:
+		return plugin.(OnClientHello).OnClientHello(&Connection{subject})
+	case C.GO_HANDLE:
+		return plugin.(OnHandle).OnHandle(&Exchange{subject})
+	case C.GO_HANDLE_BODY:
+		return plugin.(OnHandleBody).OnHandleBody(&Exchange{subject}, with&C.CLEAT_BODY_END != 0)
+	case C.GO_WRITABLE:
+		plugin.(OnWritable).OnWritable(&Exchange{subject})
+	case C.GO_HANDLE_END:
+		plugin.(OnHandleEnd).OnHandleEnd(&Exchange{subject})
 	case C.GO_END:
 		plugin.(OnEnd).OnEnd(&Exchange{subject})
 	case C.GO_CONNECTION_END:

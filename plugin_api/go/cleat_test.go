@@ -24,6 +24,10 @@ type other struct{}
 
 func (*other) OnEnd() {}
 
+type half struct{}
+
+func (*half) OnHandleBody(x *Exchange, last bool) Verdict { return Continue }
+
 func register[P any]() (hooks uint64, problem string) {
 	registered.create, registered.hooks, registered.problem = nil, 0, ""
 	Register(func(*Create) (P, error) { var none P; return none, nil })
@@ -48,6 +52,9 @@ func TestAHookThatWouldNeverBeCalledIsAProblem(t *testing.T) {
 	if _, problem := register[*other](); !strings.Contains(problem, "other.OnEnd has another signature than the hook's: func(*cleat.Exchange)") {
 		t.Error(problem)
 	}
+	if _, problem := register[*half](); !strings.Contains(problem, "half: a handler needs OnHandle") {
+		t.Error(problem)
+	}
 	register[*good]()
 	Register(func(*Create) (*good, error) { return nil, nil })
 	if !strings.Contains(registered.problem, "called twice") {
@@ -64,6 +71,12 @@ func TestWithoutAHostEveryCallAnswersThatItIsNotSupported(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := (Handle{}).Call(x, Call{}, nil); err != ErrUnsupported {
+		t.Error(err)
+	}
+	if _, err := (Kv{}).Get("a"); err != ErrUnsupported {
+		t.Error(err)
+	}
+	if err := x.ResponseWriter().Finish(Field{"a", "b"}); err != ErrUnsupported {
 		t.Error(err)
 	}
 	if verdict := x.Reply(Reply{Status: 200, Headers: []Field{{"a", "b"}}}); verdict != Fail {

@@ -19,6 +19,13 @@ type Reply struct {
 	Reason  string // a short token for the access log, such as api_key_missing; may be empty
 }
 
+func (r Reply) packed() packed {
+	var list packed
+	list.add(r.Body, r.Reason)
+	list.fields(r.Headers)
+	return list
+}
+
 // Exchange is one request and its response, inside a hook or a callback on its worker.
 type Exchange struct{ handle C.cleat_exchange }
 
@@ -108,9 +115,7 @@ func (x *Exchange) KeepForReplay(bytesMax uint64) error {
 
 // Reply stages a reply: return x.Reply(...). Where none is possible any more it answers Fail, with the reason.
 func (x *Exchange) Reply(reply Reply) Verdict {
-	var list packed
-	list.add(reply.Body, reply.Reason)
-	list.fields(reply.Headers)
+	list := reply.packed()
 	if C.go_reply(x.handle, C.uint32_t(reply.Status), list.data(), list.size(), list.lengths(), C.uint64_t(len(reply.Headers))) != C.CLEAT_OK {
 		return Failed(ErrorText())
 	}

@@ -89,6 +89,63 @@ type OnConnectionTimer interface {
 // OnWorkerTimer is called with the token when a timer of a worker fires: Handle.ArmWorker.
 type OnWorkerTimer interface{ OnWorkerTimer(token uintptr) }
 
+// OnHandle is called when a request is to be answered by the plugin itself: it is the origin of a route (handler: <instance>). Its head is
+// complete. Continue: the answer is made, now or later, through Exchange.ResponseWriter. Replied: Exchange.Reply holds it all. Fail, and a
+// panic: a 500. Suspend: asked again, from the start, when resumed.
+type OnHandle interface{ OnHandle(x *Exchange) Verdict }
+
+// OnHandleBody is called with a piece of the body of such a request, in Exchange.RequestBody; without this method it is read and dropped.
+// last: no more follows; also called with an empty last piece where there is no body. Suspend holds the sender back.
+type OnHandleBody interface {
+	OnHandleBody(x *Exchange, last bool) Verdict
+}
+
+// OnWritable is called when ResponseWriter.Write had taken less than it was given, and now there is room again. A panic cuts the answer off.
+type OnWritable interface{ OnWritable(x *Exchange) }
+
+// OnHandleEnd is called when the exchange is over, or no more of the answer is wanted.
+type OnHandleEnd interface{ OnHandleEnd(x *Exchange) }
+
+// OnClientHello is called when a client begins a TLS handshake, after OnConnection, before anything is answered. Replied closes the connection;
+// Suspend holds the handshake back, for timeouts.suspend at most.
+type OnClientHello interface {
+	OnClientHello(c *Connection) Verdict
+}
+
+// Balancer is for plugins that choose a cluster's endpoints (balancer: {use: <instance>, config: ...}).
+type Balancer interface {
+	// SetCreate makes what is kept of one cluster, in one generation, for all workers: of its endpoints and its balancer.config. On the control
+	// thread; an error, and a panic, refuse the configuration.
+	SetCreate(endpoints *Endpoints, config Config) (any, error)
+	// Pick gives the endpoint for this attempt, on a worker. False, what is out of range, and a panic, fall back to weighted round robin and are
+	// counted against the plugin.
+	Pick(set any, x *Exchange) (int, bool)
+}
+
+// Discovery is for plugins that bring endpoints to clusters (discovery: {use: <instance>, config: ...}), through Handle.SetEndpoints.
+type Discovery interface {
+	// WatchCluster is called when a new or changed cluster wants its endpoints: now, or whenever they are known. The configuration switches to
+	// it with its first list, or after a few seconds without. Two watches of one name may be there for a while: the new one begins before the
+	// old ends, and a list is for both; if the new one ends first, what the old one wants is to be given again. On the control thread.
+	WatchCluster(cluster string, config Config) (any, error)
+	// UnwatchCluster is called with what WatchCluster gave when the cluster wants no more.
+	UnwatchCluster(watch any)
+}
+
+// Handover is for plugins whose state outlives their instance, when a reload changes its configuration, policy or file. The old instance serves
+// on after it has given, and what it learns then is lost to the new one: state of which nothing may be lost belongs into a Kv. On the control
+// thread.
+type Handover interface {
+	// GiveState is called of the old instance, while its hooks run on the workers: it writes a snapshot of its state, and changes nothing of
+	// it, since the reload may still be refused. Where nothing is written nothing is handed over. An error, and a panic, are a warning, and
+	// the new one begins anew.
+	GiveState(to *StateWriter) error
+	// TakeState is called of the new instance, before any other call, with the bytes: another build may have written them, so they are to be
+	// read with suspicion. False: it does not know this format, or can make nothing of it, and begins anew. An error, and a panic: it will not
+	// begin without, and the reload is refused.
+	TakeState(format uint32, bytes string) (bool, error)
+}
+
 // Destroy is called on the control thread, as the last of an instance.
 type Destroy interface{ Destroy() }
 

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"fmt"
+	"runtime/cgo"
 	"unsafe"
 )
 
@@ -111,4 +112,71 @@ func (c *Create) Gauges(name, help string, labels ...string) (Family[Gauge], err
 // Histograms defines histograms by label values.
 func (c *Create) Histograms(name, help string, bounds []uint64, labels ...string) (Family[Histogram], error) {
 	return define[Histogram](c, C.CLEAT_HISTOGRAM, name, help, labels, bounds)
+}
+
+// MetricKind says what a metric is.
+type MetricKind uint32
+
+// Kinds of metrics.
+const (
+	CounterMetric   MetricKind = C.CLEAT_COUNTER
+	GaugeMetric     MetricKind = C.CLEAT_GAUGE
+	HistogramMetric MetricKind = C.CLEAT_HISTOGRAM
+)
+
+// MetricView is one series of the process, as VisitMetrics shows it.
+type MetricView struct {
+	Kind    MetricKind
+	Name    string
+	Help    string
+	Labels  []Field
+	Value   int64    // of a histogram: the sum
+	Bounds  []uint64 // of a histogram: its buckets' upper bounds
+	Buckets []uint64 // one more than bounds, not cumulated
+}
+
+// walk is a visit that is under way.
+type walk struct {
+	visit    func(view MetricView)
+	panicked any
+}
+
+// VisitMetrics calls visit for every series of the process, the kernel's too, grouped by name. visit must not use metrics itself; a panic of it
+// goes on when the walk is over.
+func VisitMetrics(visit func(view MetricView)) error {
+	walking := &walk{visit: visit}
+	handle := cgo.NewHandle(walking)
+	defer handle.Delete()
+	status := C.go_metrics_visit(C.uintptr_t(handle))
+	if walking.panicked != nil {
+		panic(walking.panicked)
+	}
+	return check(status)
+}
+
+func numbers(from *C.uint64_t, count C.uint64_t) []uint64 {
+	all := make([]uint64, 0, count)
+	for _, one := range unsafe.Slice(from, int(count)) {
+		all = append(all, uint64(one))
+	}
+	return all
+}
+
+//export cleatGoSeries
+func cleatGoSeries(user C.uintptr_t, view *C.cleat_metric_view) {
+	walking := cgo.Handle(user).Value().(*walk)
+	if walking.panicked != nil {
+		return
+	}
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			walking.panicked = describe(panicked)
+		}
+	}()
+	shown := MetricView{Kind: MetricKind(view.kind), Name: out(view.name), Help: out(view.help), Labels: fieldsOf(view.labels, view.label_count),
+		Value: int64(view.value)}
+	if view.kind == C.CLEAT_HISTOGRAM {
+		shown.Bounds, shown.Buckets = numbers(view.bounds, view.bound_count), numbers(view.buckets, view.bound_count+1)
+	}
+	walking.visit(shown)
 }

@@ -38,11 +38,13 @@ TEST_CASE("every byte is escaped the same at every position of a word") {
     const bool plain = byte >= 0x20 && byte <= 0x7e && byte != '"' && byte != '\\';
     char hex[5];
     std::snprintf(hex, sizeof hex, "\\x%02x", static_cast<unsigned>(byte));
-    for (std::size_t at = 0; at < 20; ++at) {
-      std::string in(20, 'a');
-      in[at] = static_cast<char>(byte);
-      const std::string expected = in.substr(0, at) + (plain ? in.substr(at, 1) : hex) + in.substr(at + 1);
-      REQUIRE(text(in) == expected);
+    for (std::size_t size = 1; size <= 20; ++size) {
+      for (std::size_t at = 0; at < size; ++at) {
+        std::string in(size, 'a');
+        in[at] = static_cast<char>(byte);
+        const std::string expected = in.substr(0, at) + (plain ? in.substr(at, 1) : hex) + in.substr(at + 1);
+        REQUIRE(text(in) == expected);
+      }
     }
   }
 }

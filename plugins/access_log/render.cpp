@@ -18,7 +18,11 @@ class Pen {
   char* at() const { return at_; }
 
   void literal(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
+    if (text.size() > 4) {
+      std::memcpy(at_, text.data(), text.size());
+    } else {  // most are a blank and a quote
+      for (std::size_t i = 0; i < text.size(); ++i) at_[i] = text[i];
+    }
     at_ += text.size();
   }
 

@@ -61,6 +61,15 @@ def build(language, folder, name):
     return file
 
 
+def build_copy(source, language, folder, name):
+    """The same of a copy of a Rust or Go project of this tree, against what is installed."""
+    need(language)
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("target", "Cargo.lock", "*.so"))
+    for file in (one for one in (folder / "Cargo.toml", folder / "go.mod") if one.exists()):
+        file.write_text(file.read_text().replace("../../../../plugin_api", str(installed / "share/cleat")))
+    return build(language, folder, name)
+
+
 def alone(file):
     """A folder that holds this plugin and nothing else."""
     folder = file.parent / "alone"

@@ -24,17 +24,13 @@ def prefix():
         yield folder
 
 
-def build(language, prefix, folder, source="tests/e2e/sdk_plugins", name="everything"):
-    sdk.need(language)
-    shutil.copytree(SOURCE / source / language, folder, ignore=shutil.ignore_patterns("target", "*.so"))
-    for file in (one for one in (folder / "Cargo.toml", folder / "go.mod") if one.exists()):
-        file.write_text(file.read_text().replace("../../../../plugin_api", str(prefix / "share/cleat")))
-    return sdk.build(language, folder, name)
+def build(language, folder):
+    return sdk.build_copy(SOURCE / "tests/e2e/sdk_plugins" / language, language, folder, "everything")
 
 
 @pytest.fixture(scope="module", params=["rust", "go"])
 def plugin(request, prefix, tmp_path_factory):
-    return build(request.param, prefix, tmp_path_factory.mktemp(request.param) / "everything")
+    return build(request.param, tmp_path_factory.mktemp(request.param) / "everything")
 
 
 def config(plugin, origin, **instance):
@@ -188,7 +184,7 @@ def test_what_is_wrong_at_create_refuses_the_load(plugin, shared_origin, tmp_pat
 def go_plugins(prefix, tmp_path_factory):
     """Two, of different content."""
     folder = tmp_path_factory.mktemp("go")
-    first = build("go", prefix, folder / "first")
+    first = build("go", folder / "first")
     other = folder / "first/everything.go"
     other.write_text(other.read_text().replace('"shutdown"', '"the end"'))
     kept = folder / "kept.so"

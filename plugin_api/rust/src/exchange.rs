@@ -46,6 +46,21 @@ impl Default for Reply<'_> {
     }
 }
 
+impl Reply<'_> {
+    /// Calls `take` with the reply as the ABI has it.
+    pub(crate) fn with_raw<T>(&self, take: impl FnOnce(*const ffi::Reply) -> T) -> T {
+        let headers = to_headers(self.headers);
+        take(&ffi::Reply {
+            size: size_of::<ffi::Reply>() as u32,
+            status: self.status,
+            headers: headers.as_ptr(),
+            header_count: headers.len() as u64,
+            body: to_str(self.body),
+            reason: to_str(self.reason.as_bytes()),
+        })
+    }
+}
+
 /// One request and its response, inside a hook or a callback on its worker.
 pub struct Exchange<'hook> {
     handle: u64,
@@ -221,16 +236,7 @@ impl<'hook> Exchange<'hook> {
 
     /// Stages a reply: `return x.reply(..)`. Where none is possible any more it answers Fail, with the reason.
     pub fn reply(&self, reply: Reply<'_>) -> Verdict {
-        let headers = to_headers(reply.headers);
-        let staged = ffi::Reply {
-            size: size_of::<ffi::Reply>() as u32,
-            status: reply.status,
-            headers: headers.as_ptr(),
-            header_count: headers.len() as u64,
-            body: to_str(reply.body),
-            reason: to_str(reply.reason.as_bytes()),
-        };
-        match host_call!(core.reply(self.handle, &staged)) {
+        match reply.with_raw(|raw| host_call!(core.reply(self.handle, raw))) {
             Ok(()) => Verdict::Replied,
             Err(_) => fail(&error_text()),
         }

@@ -11,15 +11,26 @@ pub type TimerFn = Option<unsafe extern "C" fn(*mut c_void, u64, *mut c_void)>;
 pub type PostFn = Option<unsafe extern "C" fn(*mut c_void, Status, u64, *mut c_void)>;
 pub type CallFn = Option<unsafe extern "C" fn(*mut c_void, u64, u64, *const CallEvent, *mut c_void)>;
 pub type VisitFn = Option<unsafe extern "C" fn(*mut c_void, *const MetricView)>;
+pub type ControlFn = Option<unsafe extern "C" fn(*mut c_void, Status, Str, *mut c_void)>;
+pub type CommitFn = Option<unsafe extern "C" fn(*mut c_void, Status, u64, Str, *mut c_void)>;
 
 pub const EXT_ATTRIBUTES: &str = "cleat.attributes/1";
+pub const EXT_BALANCER: &str = "cleat.balancer/1";
 pub const EXT_BODY: &str = "cleat.body/1";
+pub const EXT_COMMAND: &str = "cleat.command/1";
 pub const EXT_CONFIG: &str = "cleat.config/1";
+pub const EXT_CONFIG_SOURCE: &str = "cleat.config_source/1";
+pub const EXT_CONTROL: &str = "cleat.control/1";
+pub const EXT_EVENTS: &str = "cleat.events/1";
+pub const EXT_HANDLER: &str = "cleat.handler/1";
+pub const EXT_HANDOVER: &str = "cleat.handover/1";
 pub const EXT_HTTP_CALL: &str = "cleat.http_call/1";
+pub const EXT_KV: &str = "cleat.kv/1";
 pub const EXT_METADATA: &str = "cleat.metadata/1";
 pub const EXT_METRICS: &str = "cleat.metrics/1";
 pub const EXT_POST: &str = "cleat.post/1";
 pub const EXT_TIMER: &str = "cleat.timer/1";
+pub const EXT_TLS: &str = "cleat.tls/1";
 
 pub const ABI_0_9: u32 = 9;
 pub const OK: i32 = 0;
@@ -74,6 +85,11 @@ pub const CONFIG_LIST: u32 = 2;
 pub const CONFIG_MAP: u32 = 3;
 pub const CALL_DONE: u32 = 1;
 pub const CALL_FAILED: u32 = 2;
+pub const CALL_STREAM: u32 = 1;
+pub const CALL_STREAM_BODY: u32 = 2;
+pub const CALL_HEAD: u32 = 3;
+pub const CALL_DATA: u32 = 4;
+pub const CALL_WRITABLE: u32 = 5;
 pub const CALL_CANCELLED: u32 = 64;
 pub const CALL_TOO_LARGE: u32 = 65;
 pub const METADATA_TEXT: u32 = 1;
@@ -83,6 +99,24 @@ pub const COUNTER: u32 = 1;
 pub const GAUGE: u32 = 2;
 pub const HISTOGRAM: u32 = 3;
 pub const POST_CONTROL: u32 = 4294967295;
+pub const KV_PLUGIN: u32 = 1;
+pub const STREAM_OUT: u32 = 1;
+pub const STREAM_ERROR: u32 = 2;
+pub const STATE_STARTING: u32 = 0;
+pub const STATE_SERVING: u32 = 1;
+pub const STATE_DRAINING: u32 = 2;
+pub const STATE_STOPPING: u32 = 3;
+pub const SOURCE_LISTENER: u32 = 1;
+pub const SOURCE_ROUTE_TABLE: u32 = 2;
+pub const SOURCE_CLUSTER: u32 = 3;
+pub const SOURCE_SECRET: u32 = 4;
+pub const SOURCE_REPLACE: u32 = 1;
+pub const SOURCE_UNHEALTHY: u32 = 1;
+pub const TLS_VERSION: u32 = 1;
+pub const TLS_CIPHERS: u32 = 2;
+pub const TLS_EXTENSIONS: u32 = 3;
+pub const TLS_SERVER_NAME: u32 = 4;
+pub const TLS_ALPN: u32 = 5;
 
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -375,4 +409,192 @@ pub struct HostTimer {
     pub arm: Option<unsafe extern "C" fn(u64, u64, u64, TimerFn, *mut c_void, *mut u64) -> Status>,
     pub rearm: Option<unsafe extern "C" fn(u64, u64) -> Status>,
     pub cancel: Option<unsafe extern "C" fn(u64) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Endpoint {
+    pub size: u32,
+    pub weight: u32,
+    pub address: Str,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct EndpointSet {
+    pub size: u32,
+    pub reserved: u32,
+    pub cluster: u64,
+    pub cluster_name: Str,
+    pub endpoints: *const Endpoint,
+    pub endpoint_count: u64,
+    pub endpoint_stride: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginBalancer {
+    pub size: u32,
+    pub reserved: u32,
+    pub set_create: Option<unsafe extern "C" fn(*mut c_void, *const EndpointSet, u64, *mut *mut c_void) -> Status>,
+    pub set_destroy: Option<unsafe extern "C" fn(*mut c_void, *mut c_void)>,
+    pub pick: Option<unsafe extern "C" fn(*mut c_void, *mut c_void, u64, *mut u64) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostBalancer {
+    pub size: u32,
+    pub reserved: u32,
+    pub in_flight: Option<unsafe extern "C" fn(u64, u64, *mut u64) -> Status>,
+    pub health_get: Option<unsafe extern "C" fn(u64, u64, *mut u32) -> Status>,
+    pub health_set: Option<unsafe extern "C" fn(u64, u64, u32) -> Status>,
+    pub tried: Option<unsafe extern "C" fn(u64, u64, *mut u32) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct CommandCall {
+    pub size: u32,
+    pub reserved: u32,
+    pub word: Str,
+    pub arguments: *const Str,
+    pub argument_count: u64,
+    pub write: Option<unsafe extern "C" fn(u32, Str) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginCommand {
+    pub size: u32,
+    pub reserved: u32,
+    pub run: Option<unsafe extern "C" fn(*const CommandCall) -> i32>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct SourceEndpoint {
+    pub size: u32,
+    pub weight: u32,
+    pub address: Str,
+    pub flags: u32,
+    pub reserved: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostConfigSource {
+    pub size: u32,
+    pub reserved: u32,
+    pub begin: Option<unsafe extern "C" fn(u64, u32, *mut u64) -> Status>,
+    pub stage: Option<unsafe extern "C" fn(u64, u32, Str, Str) -> Status>,
+    pub remove: Option<unsafe extern "C" fn(u64, u32, Str) -> Status>,
+    pub commit: Option<unsafe extern "C" fn(u64, CommitFn, *mut c_void) -> Status>,
+    pub abandon: Option<unsafe extern "C" fn(u64) -> Status>,
+    pub endpoints: Option<unsafe extern "C" fn(u64, Str, *const SourceEndpoint, u64, u64) -> Status>,
+    pub version: Option<unsafe extern "C" fn(u64, *mut u64) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginConfigSource {
+    pub size: u32,
+    pub reserved: u32,
+    pub watch: Option<unsafe extern "C" fn(*mut c_void, Str, u64, *mut *mut c_void) -> Status>,
+    pub unwatch: Option<unsafe extern "C" fn(*mut c_void, *mut c_void)>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostControl {
+    pub size: u32,
+    pub reserved: u32,
+    pub state: Option<unsafe extern "C" fn(*mut u32) -> Status>,
+    pub reload: Option<unsafe extern "C" fn(u64, ControlFn, *mut c_void) -> Status>,
+    pub drain: Option<unsafe extern "C" fn(u64) -> Status>,
+    pub restore: Option<unsafe extern "C" fn(u64, Str, ControlFn, *mut c_void) -> Status>,
+    pub log_level_get: Option<unsafe extern "C" fn(*mut u32) -> Status>,
+    pub log_level_set: Option<unsafe extern "C" fn(u64, u32) -> Status>,
+    pub describe: Option<unsafe extern "C" fn(u64, Str, ControlFn, *mut c_void) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostEvents {
+    pub size: u32,
+    pub reserved: u32,
+    pub subscribe: Option<unsafe extern "C" fn(u64, Str) -> Status>,
+    pub publish: Option<unsafe extern "C" fn(u64, Str, Str) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginHandler {
+    pub size: u32,
+    pub reserved: u32,
+    pub on_handle: Option<unsafe extern "C" fn(*mut c_void, u64) -> Verdict>,
+    pub on_handle_body: Option<unsafe extern "C" fn(*mut c_void, u64, u32) -> Verdict>,
+    pub on_writable: Option<unsafe extern "C" fn(*mut c_void, u64)>,
+    pub on_handle_end: Option<unsafe extern "C" fn(*mut c_void, u64)>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostHandler {
+    pub size: u32,
+    pub reserved: u32,
+    pub start: Option<unsafe extern "C" fn(u64, *const Reply) -> Status>,
+    pub write: Option<unsafe extern "C" fn(u64, Str, *mut u64) -> Status>,
+    pub finish: Option<unsafe extern "C" fn(u64, *const Header, u64) -> Status>,
+    pub abort: Option<unsafe extern "C" fn(u64) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostHandover {
+    pub size: u32,
+    pub reserved: u32,
+    pub write: Option<unsafe extern "C" fn(u64, Str) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginHandover {
+    pub size: u32,
+    pub reserved: u32,
+    pub give: Option<unsafe extern "C" fn(*mut c_void, u64, *mut u32) -> Status>,
+    pub take: Option<unsafe extern "C" fn(*mut c_void, u32, Str) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostKv {
+    pub size: u32,
+    pub reserved: u32,
+    pub open: Option<unsafe extern "C" fn(u64, Str, u32, u64, *mut u64) -> Status>,
+    pub get: Option<unsafe extern "C" fn(u64, Str, *mut u8, u64, *mut u64, *mut u64) -> Status>,
+    pub set: Option<unsafe extern "C" fn(u64, Str, Str, u64, *mut u64) -> Status>,
+    pub set_if: Option<unsafe extern "C" fn(u64, Str, Str, u64, u64, *mut u64) -> Status>,
+    pub remove: Option<unsafe extern "C" fn(u64, Str, u64) -> Status>,
+    pub add: Option<unsafe extern "C" fn(u64, Str, i64, u64, *mut i64) -> Status>,
+    pub next: Option<unsafe extern "C" fn(u64, Str, Str, *mut u8, u64, *mut u64) -> Status>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct PluginTls {
+    pub size: u32,
+    pub reserved: u32,
+    pub on_client_hello: Option<unsafe extern "C" fn(*mut c_void, u64) -> Verdict>,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct HostTls {
+    pub size: u32,
+    pub reserved: u32,
+    pub client_hello: Option<unsafe extern "C" fn(u64, u32, *mut Str) -> Status>,
+    pub extension: Option<unsafe extern "C" fn(u64, u32, *mut Str) -> Status>,
+    pub certificate_use: Option<unsafe extern "C" fn(u64, Str) -> Status>,
+    pub peer_certificate: Option<unsafe extern "C" fn(u64, u32, *mut Str) -> Status>,
 }

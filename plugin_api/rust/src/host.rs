@@ -12,13 +12,21 @@ use crate::text::to_str;
 pub(crate) struct Tables {
     pub core: ffi::Host,
     pub attributes: ffi::HostAttributes,
+    pub balancer: ffi::HostBalancer,
     pub body: ffi::HostBody,
     pub config: ffi::HostConfig,
+    pub config_source: ffi::HostConfigSource,
+    pub control: ffi::HostControl,
+    pub events: ffi::HostEvents,
+    pub handler: ffi::HostHandler,
+    pub handover: ffi::HostHandover,
     pub http_call: ffi::HostHttpCall,
+    pub kv: ffi::HostKv,
     pub metadata: ffi::HostMetadata,
     pub metrics: ffi::HostMetrics,
     pub post: ffi::HostPost,
     pub timer: ffi::HostTimer,
+    pub tls: ffi::HostTls,
 }
 
 union Zeroed {
@@ -64,13 +72,21 @@ pub(crate) unsafe fn enter(host: *const ffi::Host) -> bool {
     copy_table(host as *const u8, ptr::addr_of_mut!((*to).core));
     let found = |id: &str| find(to_str(id.as_bytes())) as *const u8;
     copy_table(found(ffi::EXT_ATTRIBUTES), ptr::addr_of_mut!((*to).attributes));
+    copy_table(found(ffi::EXT_BALANCER), ptr::addr_of_mut!((*to).balancer));
     copy_table(found(ffi::EXT_BODY), ptr::addr_of_mut!((*to).body));
     copy_table(found(ffi::EXT_CONFIG), ptr::addr_of_mut!((*to).config));
+    copy_table(found(ffi::EXT_CONFIG_SOURCE), ptr::addr_of_mut!((*to).config_source));
+    copy_table(found(ffi::EXT_CONTROL), ptr::addr_of_mut!((*to).control));
+    copy_table(found(ffi::EXT_EVENTS), ptr::addr_of_mut!((*to).events));
+    copy_table(found(ffi::EXT_HANDLER), ptr::addr_of_mut!((*to).handler));
+    copy_table(found(ffi::EXT_HANDOVER), ptr::addr_of_mut!((*to).handover));
     copy_table(found(ffi::EXT_HTTP_CALL), ptr::addr_of_mut!((*to).http_call));
+    copy_table(found(ffi::EXT_KV), ptr::addr_of_mut!((*to).kv));
     copy_table(found(ffi::EXT_METADATA), ptr::addr_of_mut!((*to).metadata));
     copy_table(found(ffi::EXT_METRICS), ptr::addr_of_mut!((*to).metrics));
     copy_table(found(ffi::EXT_POST), ptr::addr_of_mut!((*to).post));
     copy_table(found(ffi::EXT_TIMER), ptr::addr_of_mut!((*to).timer));
+    copy_table(found(ffi::EXT_TLS), ptr::addr_of_mut!((*to).tls));
     true
 }
 

@@ -45,37 +45,57 @@
 #![warn(missing_docs)]
 
 pub mod attribute;
+mod balancer;
 mod body;
 mod call;
+mod command;
 mod config;
+mod control;
+mod events;
 mod exchange;
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod extensions;
 #[doc(hidden)]
 pub mod ffi;
 mod fields;
 mod handle;
+mod handler;
+mod handover;
 mod hooks;
 mod host;
+mod kv;
 mod metadata;
 mod metrics;
 mod panics;
+mod source;
 mod status;
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod table;
 mod text;
+mod tls;
 
+pub use balancer::{Balancer, Endpoint, Endpoints};
 pub use body::{Body, BodyMut};
-pub use call::{Answer, Call, CallHandle};
+pub use call::{Answer, Call, CallEvent, CallHandle, CallHead};
+pub use command::{Command, RunCommand};
 pub use config::{Config, Kind};
+pub use control::{log_level, process_state, ProcessState};
 pub use exchange::{AttemptEnd, Connection, ConnectionId, Exchange, ExchangeId, How, Reply};
 pub use fields::{Fields, FieldsMut};
 pub use handle::{Completion, Handle, Level, Ticket, Timer};
+pub use handler::{OnHandle, OnHandleBody, OnHandleEnd, OnWritable, ResponseWriter};
+pub use handover::{Handover, StateWriter};
 pub use hooks::*;
 pub use host::{error_text, set_error, worker};
+pub use kv::{Kv, KvValue};
 pub use metadata::{Metadata, MetadataKey};
-pub use metrics::{Counter, Family, Gauge, Histogram, Metric};
+pub use metrics::{visit_metrics, Counter, Family, Gauge, Histogram, Metric, MetricKind, MetricView};
+pub use source::{Committed, Discovery, Resource, SourceEndpoint, Transaction};
 pub use status::{fail, Error, Status, Verdict};
 pub use text::Text;
+pub use tls::{HelloPart, OnClientHello};
 
 /// The one line that makes a type a plugin: the note and the exported function. Once in a `cdylib`.
 ///
@@ -89,42 +109,88 @@ macro_rules! plugin {
             #[cfg(panic = "abort")]
             compile_error!("a plugin needs panic = \"unwind\": with \"abort\" a panic of a hook would end the proxy");
 
+            use $crate::extensions::NoExtensions as _;
             use $crate::table::NoHooks as _;
-            type Probe = $crate::table::Probe<$type>;
+            type CleatProbe = $crate::table::Probe<$type>; // no name that a plugin's type has
 
             const TEXT: &str = concat!($note, "abi=0.9\nleast=0.9\n");
             #[used]
             #[link_section = ".note.cleat"]
             static NOTE: $crate::table::Note<{ $crate::table::note_size(TEXT) }> = $crate::table::Note::new(TEXT);
 
+            const HAS: $crate::extensions::Extensions = $crate::extensions::Extensions {
+                balancer: $crate::ffi::PluginBalancer {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginBalancer>() as u32,
+                    reserved: 0,
+                    set_create: CleatProbe::SET_CREATE,
+                    set_destroy: CleatProbe::SET_DESTROY,
+                    pick: CleatProbe::PICK,
+                },
+                command: $crate::ffi::PluginCommand {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginCommand>() as u32,
+                    reserved: 0,
+                    run: CleatProbe::COMMAND,
+                },
+                config_source: $crate::ffi::PluginConfigSource {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginConfigSource>() as u32,
+                    reserved: 0,
+                    watch: CleatProbe::WATCH,
+                    unwatch: CleatProbe::UNWATCH,
+                },
+                handler: $crate::ffi::PluginHandler {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginHandler>() as u32,
+                    reserved: 0,
+                    on_handle: CleatProbe::ON_HANDLE,
+                    on_handle_body: CleatProbe::ON_HANDLE_BODY,
+                    on_writable: CleatProbe::ON_WRITABLE,
+                    on_handle_end: CleatProbe::ON_HANDLE_END,
+                },
+                handover: $crate::ffi::PluginHandover {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginHandover>() as u32,
+                    reserved: 0,
+                    give: CleatProbe::GIVE,
+                    take: CleatProbe::TAKE,
+                },
+                tls: $crate::ffi::PluginTls {
+                    size: ::core::mem::size_of::<$crate::ffi::PluginTls>() as u32,
+                    reserved: 0,
+                    on_client_hello: CleatProbe::ON_CLIENT_HELLO,
+                },
+            };
+            static EXTENSIONS: $crate::extensions::Extensions = HAS;
+            unsafe extern "C" fn find(id: $crate::ffi::Str) -> *const ::core::ffi::c_void {
+                // SAFETY: the host calls it, with an id of its own.
+                unsafe { EXTENSIONS.find(id) }
+            }
+
             static TABLE: $crate::ffi::Plugin = $crate::ffi::Plugin {
                 size: ::core::mem::size_of::<$crate::ffi::Plugin>() as u32,
                 abi: $crate::ffi::ABI_0_9,
-                find: None,
+                find: if HAS.any() { Some(find) } else { None },
                 create: Some($crate::table::create::<$type>),
-                validate: Probe::VALIDATE,
+                validate: CleatProbe::VALIDATE,
                 destroy: Some($crate::table::destroy::<$type>),
-                route_create: Probe::ROUTE_CREATE,
-                route_destroy: Probe::ROUTE_DESTROY,
-                worker_start: Probe::WORKER_START,
-                worker_stop: Probe::WORKER_STOP,
-                on_connection: Probe::ON_CONNECTION,
-                on_tls: Probe::ON_TLS,
-                on_connection_end: Probe::ON_CONNECTION_END,
-                on_request: Probe::ON_REQUEST,
-                on_route: Probe::ON_ROUTE,
-                on_request_body: Probe::ON_REQUEST_BODY,
-                on_request_trailers: Probe::ON_REQUEST_TRAILERS,
-                on_attempt: Probe::ON_ATTEMPT,
-                on_attempt_end: Probe::ON_ATTEMPT_END,
-                on_response: Probe::ON_RESPONSE,
-                on_response_body: Probe::ON_RESPONSE_BODY,
-                on_response_trailers: Probe::ON_RESPONSE_TRAILERS,
-                on_reply: Probe::ON_REPLY,
-                on_end: Probe::ON_END,
-                on_event: Probe::ON_EVENT,
-                on_drain: Probe::ON_DRAIN,
-                on_shutdown: Probe::ON_SHUTDOWN,
+                route_create: CleatProbe::ROUTE_CREATE,
+                route_destroy: CleatProbe::ROUTE_DESTROY,
+                worker_start: CleatProbe::WORKER_START,
+                worker_stop: CleatProbe::WORKER_STOP,
+                on_connection: CleatProbe::ON_CONNECTION,
+                on_tls: CleatProbe::ON_TLS,
+                on_connection_end: CleatProbe::ON_CONNECTION_END,
+                on_request: CleatProbe::ON_REQUEST,
+                on_route: CleatProbe::ON_ROUTE,
+                on_request_body: CleatProbe::ON_REQUEST_BODY,
+                on_request_trailers: CleatProbe::ON_REQUEST_TRAILERS,
+                on_attempt: CleatProbe::ON_ATTEMPT,
+                on_attempt_end: CleatProbe::ON_ATTEMPT_END,
+                on_response: CleatProbe::ON_RESPONSE,
+                on_response_body: CleatProbe::ON_RESPONSE_BODY,
+                on_response_trailers: CleatProbe::ON_RESPONSE_TRAILERS,
+                on_reply: CleatProbe::ON_REPLY,
+                on_end: CleatProbe::ON_END,
+                on_event: CleatProbe::ON_EVENT,
+                on_drain: CleatProbe::ON_DRAIN,
+                on_shutdown: CleatProbe::ON_SHUTDOWN,
             };
 
             #[no_mangle]

@@ -1,14 +1,17 @@
 //! Counters, gauges and histograms (`cleat.metrics/1`). Defined in `create`; then each is one handle that any thread adds to without a
 //! lock. Without the extension they count nothing, and nothing fails.
 
+use core::any::Any;
+use core::ffi::c_void;
 use core::marker::PhantomData;
 use core::mem::size_of;
+use std::panic::{catch_unwind, resume_unwind, AssertUnwindSafe};
 
 use crate::ffi;
 use crate::hooks::Create;
 use crate::host::{error_text, host_call, tables};
-use crate::status::Error;
-use crate::text::to_str;
+use crate::status::{Error, Status};
+use crate::text::{list, to_str, Text};
 
 /// Counts up.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -150,5 +153,83 @@ impl<P> Create<'_, P> {
     /// Histograms by label values.
     pub fn histograms(&self, name: &str, help: &str, labels: &[&str], bounds: &[u64]) -> Result<Family<Histogram>, Error> {
         self.family(name, help, labels, bounds)
+    }
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum MetricKind {
+    /// Counts up.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Has buckets.
+    Histogram,
+}
+
+/// One series of the process, as [`visit_metrics`] shows it.
+#[derive(Clone, Copy)]
+pub struct MetricView<'a> {
+    view: &'a ffi::MetricView,
+}
+
+impl<'a> MetricView<'a> {
+    /// What it is.
+    pub fn kind(self) -> MetricKind {
+        match self.view.kind {
+            ffi::HISTOGRAM => MetricKind::Histogram,
+            ffi::GAUGE => MetricKind::Gauge,
+            _ => MetricKind::Counter,
+        }
+    }
+    /// The metric's name.
+    pub fn name(self) -> Text<'a> {
+        // SAFETY: the view and all it points to live as long as 'a.
+        unsafe { Text::from_raw(self.view.name) }
+    }
+    /// What it says of itself.
+    pub fn help(self) -> Text<'a> {
+        // SAFETY: as in name.
+        unsafe { Text::from_raw(self.view.help) }
+    }
+    /// Labels, name and value.
+    pub fn labels(self) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
+        list(self.view.labels, self.view.label_count)
+    }
+    /// Of a counter or gauge its value, of a histogram the sum.
+    pub fn value(self) -> i64 {
+        self.view.value
+    }
+    /// Of a histogram: its buckets' upper bounds and counts, not cumulated; the last bucket, without a bound, is u64::MAX.
+    pub fn buckets(self) -> impl Iterator<Item = (u64, u64)> + 'a {
+        let (view, bounds) = (self.view, self.view.bound_count as usize);
+        let count = if view.kind == ffi::HISTOGRAM { bounds + 1 } else { 0 };
+        // SAFETY: arrays of the host's, of so many bounds and one bucket more; as in name.
+        (0..count).map(move |i| unsafe { (if i < bounds { *view.bounds.add(i) } else { u64::MAX }, *view.buckets.add(i)) })
+    }
+}
+
+/// Calls `visit` for every series of the process, the kernel's too, grouped by name. Any thread. It must not use metrics itself; a panic of
+/// it goes on when the walk is over.
+pub fn visit_metrics<F: FnMut(MetricView<'_>)>(visit: F) -> Result<(), Status> {
+    let mut walk = Walk { visit, panicked: None };
+    let done = host_call!(metrics.visit(Some(on_series::<F>), &mut walk as *mut Walk<F> as *mut c_void));
+    if let Some(payload) = walk.panicked {
+        resume_unwind(payload);
+    }
+    done
+}
+
+struct Walk<F> {
+    visit: F,
+    panicked: Option<Box<dyn Any + Send>>,
+}
+
+unsafe extern "C" fn on_series<F: FnMut(MetricView<'_>)>(user: *mut c_void, view: *const ffi::MetricView) {
+    // SAFETY: `visit_metrics` is on the stack, and the host calls back from within its call alone.
+    let walk = &mut *(user as *mut Walk<F>);
+    if walk.panicked.is_none() {
+        walk.panicked = catch_unwind(AssertUnwindSafe(|| (walk.visit)(MetricView { view: &*view }))).err();
     }
 }

@@ -63,10 +63,14 @@ pub(crate) fn guard_status(make: impl FnOnce() -> Result<(), Error>) -> ffi::Sta
     ffi::FAILED
 }
 
-/// A hook that answers nobody: its failure goes to the log, blamed on the instance.
-pub(crate) fn guard_void<P>(instance: *mut c_void, hook: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(hook)) {
-        let text = describe(payload);
-        let _ = host_call!(core.log(self_of::<P>(instance), ffi::ERROR, to_str(text.as_bytes())));
+/// A hook that answers nobody: its failure goes to the log, blamed on the instance. False: it panicked.
+pub(crate) fn guard_void<P>(instance: *mut c_void, hook: impl FnOnce()) -> bool {
+    match catch_unwind(AssertUnwindSafe(hook)) {
+        Ok(()) => true,
+        Err(payload) => {
+            let text = describe(payload);
+            let _ = host_call!(core.log(self_of::<P>(instance), ffi::ERROR, to_str(text.as_bytes())));
+            false
+        }
     }
 }

@@ -146,6 +146,7 @@ macro_rules! verdict_hook {
         }
     };
 }
+pub(crate) use verdict_hook;
 
 verdict_hook!(OnConnection, ON_CONNECTION, on_connection, Connection);
 verdict_hook!(OnTls, ON_TLS, on_tls, Connection);

@@ -109,6 +109,15 @@ pub(crate) fn to_headers(fields: &[(&str, &[u8])]) -> Vec<ffi::Header> {
     fields.iter().map(|(name, value)| ffi::Header { name: to_str(name.as_bytes()), value: to_str(value) }).collect()
 }
 
+/// A list of (name, value) that the host shows. Callers bind 'a to a borrow of what it came with.
+pub(crate) fn list<'a>(headers: *const ffi::Header, count: u64) -> impl Iterator<Item = (Text<'a>, Text<'a>)> {
+    // SAFETY: the host's array of so many, which lives as long as 'a.
+    (0..count as usize).map(move |i| unsafe {
+        let one = &*headers.add(i);
+        (Text::from_raw(one.name), Text::from_raw(one.value))
+    })
+}
+
 /// Do two field names say the same? (RFC 9110, 5.1)
 pub(crate) fn same_name(a: &[u8], b: &[u8]) -> bool {
     a.eq_ignore_ascii_case(b)
