@@ -19,6 +19,10 @@ void BodyPipe::restart() {
   gathered_.release();
 }
 
+bool BodyPipe::held_by(std::uint32_t position) const {
+  return held_back_ && !in_trailers_ && exchange_.chain().of(response_ ? hooks::Hook::kResponseBody : hooks::Hook::kRequestBody)[cursor_] == position;
+}
+
 std::uint64_t BodyPipe::visible() const {
   const std::uint64_t hidden = exchange_.hidden(response_ ? hooks::Hook::kResponseBody : hooks::Hook::kRequestBody);
   return (stream | whole) & ~hidden;

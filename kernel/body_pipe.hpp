@@ -25,6 +25,7 @@ class BodyPipe {
   bool idle() const { return !held_back_ && !done_; }  // may be pushed to
   bool done() const { return done_; }       // the last piece has left
   bool watched() const { return (stream | whole) != 0; }
+  bool held_by(std::uint32_t position) const;  // the body hook of that place in the chain is the one that is suspended
   std::uint64_t visible() const;            // subscribed positions that still count
 
   std::uint64_t stream = 0, whole = 0;      // subscribers, by chain position

@@ -206,7 +206,7 @@ Json hook(const hooks::HookRow& row) {
 }
 
 Json instance(const hooks::Instance& from, const config::Instance& config, const std::vector<hooks::HookRow>& rows) {
-  const hooks::Note& note = from.library->note();
+  const hooks::Note& note = from.note;
   const hooks::QuarantineState quarantine = from.quarantine.state();
   Json hooks_called = Json::array();
   std::uint64_t calls = 0, failures = 0;
@@ -223,7 +223,7 @@ Json instance(const hooks::Instance& from, const config::Instance& config, const
           {"plugin", note.name},
           {"version", note.version},
           {"abi", hooks::abi_text(note.abi)},
-          {"file_sha256", hex_start(from.library->sha256())},
+          {"file_sha256", hex_start(from.sha256)},
           {"generation", from.generation},
           {"on_failure", from.fail_open ? "open" : "closed"},
           {"quarantined", quarantine.out},

@@ -32,6 +32,18 @@ void Node::ask_all() const {
   }
 }
 
+std::unique_ptr<Node> Node::copy() const {
+  auto made = std::make_unique<Node>();
+  made->type = type;
+  made->position = position;
+  made->scalar = scalar;
+  made->quoted = quoted;
+  made->label = label;
+  made->path = path;
+  for (const Member& member : members) made->members.push_back({member.key, member.key_position, member.value->copy()});
+  return made;
+}
+
 // --- errors --------------------------------------------------------------------------------------------------------------
 
 void Diagnostics::error(const Node& node, std::string_view text) { add(node.label, node.position, node.path, text); }
@@ -49,7 +61,7 @@ void Diagnostics::add(const std::string* label, Position position, std::string_v
   for (char& c : line) {  // one error is one line, whatever the file holds
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
-  errors_.push_back({label == nullptr || *label == file_ ? std::string() : *label, position, std::move(line)});
+  errors_.push_back({label == nullptr || *label == file_ ? std::string() : *label, position, std::move(line), path.size()});
 }
 
 void Diagnostics::add(const Diagnostics& other) {

@@ -41,6 +41,7 @@ class Node {
   // A map's value, or nullptr; remembers that it was asked for.
   const Node* get(std::string_view key) const;
   void ask_all() const;              // the whole subtree counts as asked for
+  std::unique_ptr<Node> copy() const;  // of the same places; nothing of it has been asked for
 };
 
 // Collects every error of a load; printed as "file:line:column: path: what (did you mean "x"?)", document by document, sorted by position.
@@ -61,13 +62,21 @@ class Diagnostics {
   std::size_t count() const { return count_; }
   std::string text() const;          // one line each, at most 100 and then a count
   const std::string& file() const { return file_; }
+  template <class F>
+  void each(F&& see) const {         // see(path, text), in the order they were found
+    for (const Entry& entry : errors_) {
+      const std::string_view line = entry.text;
+      see(line.substr(0, entry.path_size), line.substr(entry.path_size == 0 ? 0 : entry.path_size + 2));
+    }
+  }
 
  private:
   void add(const std::string* label, Position position, std::string_view path, std::string_view text);
   struct Entry {
     std::string label;               // empty: file_
     Position position;
-    std::string text;
+    std::string text;                // the path, ": " and what it is
+    std::size_t path_size = 0;
   };
   std::string file_;
   std::vector<Entry> errors_;

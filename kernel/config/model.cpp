@@ -45,6 +45,12 @@ Instance read_instance(const Node& node, Reading& reading) {
   optional_word<bool>(node, "on_failure", reading, {{"open", true}, {"closed", false}}, instance.fail_open);
   instance.config = opaque_child(node, "config", reading);
   if (const Node* quarantine = child(node, "quarantine")) read_quarantine(*quarantine, reading, instance.quarantine);
+  if ((instance.isolation_node = opaque_child(node, "isolation", reading)) != nullptr) {
+    const bool map = instance.isolation_node->type == Node::Type::kMap;
+    if (const Node* kind = map ? required(*instance.isolation_node, "kind", reading) : instance.isolation_node) {
+      read_name(*kind, reading, instance.isolation);
+    }
+  }
   return instance;
 }
 

@@ -24,7 +24,7 @@ struct Quarantine {                  // quarantine: {failures, stalls, window, b
   bool operator==(const Quarantine&) const = default;
 };
 
-struct Instance {                    // plugins: [{name, use, config, on_failure, quarantine}]
+struct Instance {                    // plugins: [{name, use, config, on_failure, quarantine, isolation}]
   std::string name;
   std::string use;                   // file name without .so, looked for in plugin_path, or an absolute path (in the file: one
                                      // with a '/', relative to the file's folder)
@@ -32,6 +32,8 @@ struct Instance {                    // plugins: [{name, use, config, on_failure
   const Node* config = nullptr;
   const Node* node = nullptr;
   Quarantine quarantine = {};
+  std::string isolation = {};        // a kind, or {kind, ...its options}: the plugin isolation_<kind>.so is loaded in the file's place, and hosts it
+  const Node* isolation_node = nullptr;
 };
 
 struct TextMatch {

@@ -47,7 +47,7 @@ cleat_status body_subscribe(cleat_exchange handle, cleat_part part, std::uint32_
   return CLEAT_OK;
 }
 
-// The piece that the running body hook may change, or nullptr and the status to answer.
+// The piece that the running body hook may change, or a callback while that hook is suspended; or nullptr and the status to answer.
 Buffer* piece_of(cleat_exchange handle, cleat_part part, Exchange*& x, cleat_status& status) {
   x = exchange_of(handle, status);
   if (x == nullptr) return nullptr;
@@ -56,8 +56,9 @@ Buffer* piece_of(cleat_exchange handle, cleat_part part, Exchange*& x, cleat_sta
     status = no_part();
     return nullptr;
   }
-  if (!pipe->in_hook || !in_hook(*x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody)) {
-    status = fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part");
+  const bool running = pipe->in_hook && in_hook(*x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody);
+  if (!running && !pipe->held_by(position_in_chain(*x))) {
+    status = fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part, or while it is suspended");
     return nullptr;
   }
   return &pipe->piece;
@@ -79,8 +80,8 @@ cleat_status body_view(cleat_exchange handle, cleat_part part, cleat_str* data) 
 }
 
 // What a changed piece may hold at most, checked without overflow.
-bool too_large(const Exchange& x, std::uint64_t kept, std::uint64_t more) {
-  const std::uint64_t most = body_buffer(x) + kPieceExtraBytesMax;
+bool too_large(std::uint64_t bytes_max, std::uint64_t kept, std::uint64_t more) {
+  const std::uint64_t most = bytes_max + kPieceExtraBytesMax;
   return more > most || kept > most - more;
 }
 
@@ -93,59 +94,32 @@ bool inside(const Buffer& piece, std::string_view data) {
   return !data.empty() && !all.empty() && before(all.data(), data.data()) && before(data.data(), all.data() + all.size());
 }
 
-cleat_status body_join(cleat_exchange handle, cleat_part part, cleat_str data, bool in_front) {
+cleat_status body_append(cleat_exchange handle, cleat_part part, cleat_str data) {
   cleat_status status;
   Exchange* x;
   Buffer* const piece = piece_of(handle, part, x, status);
-  if (piece == nullptr) return status;
-  if (bad(data)) return fail_call(CLEAT_INVALID, "body: the data is NULL");
-  if (too_large(*x, piece->size(), data.size)) return piece_too_large();
-  return guarded([&] {
-    if (!in_front && !inside(*piece, to_view(data))) {
-      piece->append(to_view(data));
-      return CLEAT_OK;
-    }
-    Buffer joined;
-    joined.reserve(piece->size() + data.size);
-    joined.append(in_front ? to_view(data) : piece->view());
-    joined.append(in_front ? piece->view() : to_view(data));
-    *piece = std::move(joined);
-    return CLEAT_OK;
-  });
+  return piece == nullptr ? status : join_piece(*piece, body_buffer(*x), data, false);
 }
 
-cleat_status body_append(cleat_exchange x, cleat_part part, cleat_str data) { return body_join(x, part, data, false); }
-cleat_status body_prepend(cleat_exchange x, cleat_part part, cleat_str data) { return body_join(x, part, data, true); }
+cleat_status body_prepend(cleat_exchange handle, cleat_part part, cleat_str data) {
+  cleat_status status;
+  Exchange* x;
+  Buffer* const piece = piece_of(handle, part, x, status);
+  return piece == nullptr ? status : join_piece(*piece, body_buffer(*x), data, true);
+}
 
 cleat_status body_replace(cleat_exchange handle, cleat_part part, cleat_str data) {
   cleat_status status;
   Exchange* x;
   Buffer* const piece = piece_of(handle, part, x, status);
-  if (piece == nullptr) return status;
-  if (bad(data)) return fail_call(CLEAT_INVALID, "body: the data is NULL");
-  if (too_large(*x, 0, data.size)) return piece_too_large();
-  return guarded([&] {
-    if (inside(*piece, to_view(data))) {
-      Buffer part_of_it;
-      part_of_it.append(to_view(data));
-      *piece = std::move(part_of_it);
-    } else {
-      if (data.size != 0) piece->reserve(data.size);  // what can fail comes first
-      piece->clear();
-      piece->append(to_view(data));
-    }
-    return CLEAT_OK;
-  });
+  return piece == nullptr ? status : replace_piece(*piece, body_buffer(*x), data);
 }
 
 cleat_status body_drain(cleat_exchange handle, cleat_part part, std::uint64_t count) {
   cleat_status status;
   Exchange* x;
   Buffer* const piece = piece_of(handle, part, x, status);
-  if (piece == nullptr) return status;
-  if (count > piece->size()) return fail_call(CLEAT_INVALID, "body drain: the piece has fewer bytes");
-  piece->consume(count);
-  return CLEAT_OK;
+  return piece == nullptr ? status : drain_piece(*piece, count);
 }
 
 cleat_status body_keep_for_replay(cleat_exchange handle, std::uint64_t bytes_max) {
@@ -159,6 +133,46 @@ cleat_status body_keep_for_replay(cleat_exchange handle, std::uint64_t bytes_max
 }
 
 }  // namespace
+
+cleat_status join_piece(Buffer& piece, std::uint64_t bytes_max, cleat_str data, bool in_front) {
+  if (bad(data)) return fail_call(CLEAT_INVALID, "body: the data is NULL");
+  if (too_large(bytes_max, piece.size(), data.size)) return piece_too_large();
+  return guarded([&] {
+    if (!in_front && !inside(piece, to_view(data))) {
+      piece.append(to_view(data));
+      return CLEAT_OK;
+    }
+    Buffer joined;
+    joined.reserve(piece.size() + data.size);
+    joined.append(in_front ? to_view(data) : piece.view());
+    joined.append(in_front ? piece.view() : to_view(data));
+    piece = std::move(joined);
+    return CLEAT_OK;
+  });
+}
+
+cleat_status replace_piece(Buffer& piece, std::uint64_t bytes_max, cleat_str data) {
+  if (bad(data)) return fail_call(CLEAT_INVALID, "body: the data is NULL");
+  if (too_large(bytes_max, 0, data.size)) return piece_too_large();
+  return guarded([&] {
+    if (inside(piece, to_view(data))) {
+      Buffer part_of_it;
+      part_of_it.append(to_view(data));
+      piece = std::move(part_of_it);
+    } else {
+      if (data.size != 0) piece.reserve(data.size);  // what can fail comes first
+      piece.clear();
+      piece.append(to_view(data));
+    }
+    return CLEAT_OK;
+  });
+}
+
+cleat_status drain_piece(Buffer& piece, std::uint64_t count) {
+  if (count > piece.size()) return fail_call(CLEAT_INVALID, "body drain: the piece has fewer bytes");
+  piece.consume(count);
+  return CLEAT_OK;
+}
 
 const cleat_host_body kHostBody = {
     .size = sizeof(cleat_host_body),

@@ -17,43 +17,6 @@ namespace chars = http::detail;
 constexpr std::size_t kMethodBytesMax = 64;
 constexpr std::size_t kAuthorityBytesMax = 512;
 
-cleat_status set_method(Exchange& x, std::string_view method) {
-  if (method.size() > kMethodBytesMax) return fail_call(CLEAT_LIMIT, "field_set: a method has at most 64 bytes");
-  if (!http::valid_name(method)) return fail_call(CLEAT_INVALID, "field_set: the method is not a token");
-  if (method == x.request.method) return CLEAT_OK;
-  // These frame their responses, or the connection, in a way of their own, and the client waits for that of its method.
-  if (method == "CONNECT" || x.request.is_connect() || method == "HEAD" || x.request.is_head()) {
-    return fail_call(CLEAT_INVALID, "field_set: neither to CONNECT or HEAD, nor from it");
-  }
-  if (method == "TRACE" && x.request.body != http::Body::kNone) return fail_call(CLEAT_INVALID, "field_set: TRACE has no body");
-  if (method == "PRI" || (x.request.target == "*" && method != "OPTIONS")) {
-    return fail_call(CLEAT_INVALID, "field_set: not a method for this target");
-  }
-  const std::string_view copy = x.arena.copy(method);
-  if (copy.data() == nullptr) return arena_is_full();
-  x.request.method = copy;
-  return CLEAT_OK;
-}
-
-// Kept in the Host field too, where there is one: reading either gives the same.
-cleat_status set_authority(Exchange& x, std::string_view authority) {
-  if (x.request.is_connect()) return fail_call(CLEAT_INVALID, "field_set: CONNECT's authority is its target");
-  if (!valid_authority(authority)) {
-    return fail_call(CLEAT_INVALID, "field_set: the authority is not host[:port]");
-  }
-  const std::string_view copy = x.arena.copy(authority);
-  if (copy.data() == nullptr) return arena_is_full();
-  for (http::Field& field : x.request.fields) {
-    if (field.known != http::Name::kHost) continue;
-    field.value = copy;
-    x.request.authority = copy;
-    return CLEAT_OK;
-  }
-  if (!x.request.fields.add(x.arena, {"Host", copy, http::Name::kHost, false})) return arena_is_full();
-  x.request.authority = copy;
-  return CLEAT_OK;
-}
-
 cleat_status set_target(Exchange& x, std::string_view target) {
   if (x.request.is_connect()) return fail_call(CLEAT_INVALID, "field_set: CONNECT's target is its authority");
   if (target.size() > x.listener->limits.target_bytes_max) {
@@ -69,6 +32,43 @@ cleat_status set_target(Exchange& x, std::string_view target) {
 }
 
 }  // namespace
+
+cleat_status set_method(http::RequestHead& request, Arena& arena, std::string_view method) {
+  if (method.size() > kMethodBytesMax) return fail_call(CLEAT_LIMIT, "field_set: a method has at most 64 bytes");
+  if (!http::valid_name(method)) return fail_call(CLEAT_INVALID, "field_set: the method is not a token");
+  if (method == request.method) return CLEAT_OK;
+  // These frame their responses, or the connection, in a way of their own, and the client waits for that of its method.
+  if (method == "CONNECT" || request.is_connect() || method == "HEAD" || request.is_head()) {
+    return fail_call(CLEAT_INVALID, "field_set: neither to CONNECT or HEAD, nor from it");
+  }
+  if (method == "TRACE" && request.body != http::Body::kNone) return fail_call(CLEAT_INVALID, "field_set: TRACE has no body");
+  if (method == "PRI" || (request.target == "*" && method != "OPTIONS")) {
+    return fail_call(CLEAT_INVALID, "field_set: not a method for this target");
+  }
+  const std::string_view copy = arena.copy(method);
+  if (copy.data() == nullptr) return arena_is_full();
+  request.method = copy;
+  return CLEAT_OK;
+}
+
+// Kept in the Host field too, where there is one: reading either gives the same.
+cleat_status set_authority(http::RequestHead& request, Arena& arena, std::string_view authority) {
+  if (request.is_connect()) return fail_call(CLEAT_INVALID, "field_set: CONNECT's authority is its target");
+  if (!valid_authority(authority)) {
+    return fail_call(CLEAT_INVALID, "field_set: the authority is not host[:port]");
+  }
+  const std::string_view copy = arena.copy(authority);
+  if (copy.data() == nullptr) return arena_is_full();
+  for (http::Field& field : request.fields) {
+    if (field.known != http::Name::kHost) continue;
+    field.value = copy;
+    request.authority = copy;
+    return CLEAT_OK;
+  }
+  if (!request.fields.add(arena, {"Host", copy, http::Name::kHost, false})) return arena_is_full();
+  request.authority = copy;
+  return CLEAT_OK;
+}
 
 // Percent-triplets of the path are the normaliser's to judge.
 bool valid_target(std::string_view target) {
@@ -119,8 +119,8 @@ cleat_status field_set(cleat_exchange handle, cleat_field field, cleat_str value
   }
   return guarded([&]() -> cleat_status {
     switch (field) {
-      case CLEAT_METHOD: return set_method(*x, to_view(value));
-      case CLEAT_AUTHORITY: return set_authority(*x, to_view(value));
+      case CLEAT_METHOD: return set_method(x->request, x->arena, to_view(value));
+      case CLEAT_AUTHORITY: return set_authority(x->request, x->arena, to_view(value));
       case CLEAT_TARGET: return set_target(*x, to_view(value));
       default: return fail_call(CLEAT_INVALID, "field_set: this field is only read; set the target");
     }

@@ -59,4 +59,31 @@ cleat_status copy_fields(Arena& arena, const cleat_header* headers, std::uint64_
   return CLEAT_OK;
 }
 
+cleat_status set_field(Arena& arena, http::Fields& fields, cleat_str name, cleat_str value, FieldUse use) {
+  http::Field field;
+  if (const cleat_status wrong = copy_field(arena, name, value, use, field)) return wrong;
+  for (std::uint32_t i = 0; i < fields.size(); ++i) {
+    if (!http::equal_names(fields[i].name, field.name)) continue;
+    // The first keeps its place; without its name it is not among those that are removed.
+    fields[i].name = {};
+    fields.remove(field.name);
+    fields[i] = field;
+    return CLEAT_OK;
+  }
+  if (fields.size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_set: there are 200 fields already");
+  return fields.add(arena, field) ? CLEAT_OK : arena_is_full();
+}
+
+cleat_status add_field(Arena& arena, http::Fields& fields, cleat_str name, cleat_str value, FieldUse use) {
+  if (fields.size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_add: there are 200 fields already");
+  http::Field field;
+  if (const cleat_status wrong = copy_field(arena, name, value, use, field)) return wrong;
+  return fields.add(arena, field) ? CLEAT_OK : arena_is_full();
+}
+
+cleat_status remove_field(http::Fields& fields, cleat_str name, FieldUse use) {
+  if (const char* reason = refuse_name(http::name_of(to_view(name)), use)) return fail_call(CLEAT_INVALID, reason);
+  return fields.remove(to_view(name)) != 0 ? CLEAT_OK : fail_call(CLEAT_NOT_FOUND, "no such field");
+}
+
 }  // namespace cleat::hooks

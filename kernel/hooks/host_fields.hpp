@@ -29,6 +29,11 @@ cleat_status copy_field(Arena& arena, cleat_str name, cleat_str value, FieldUse 
 // A whole list. Memory that it took stays taken on a failure, but `out` is not to be used then.
 cleat_status copy_fields(Arena& arena, const cleat_header* headers, std::uint64_t count, FieldUse use, http::Fields& out);
 
+// What header_set, header_add and header_remove do to a list that may be changed.
+cleat_status set_field(Arena& arena, http::Fields& fields, cleat_str name, cleat_str value, FieldUse use);
+cleat_status add_field(Arena& arena, http::Fields& fields, cleat_str name, cleat_str value, FieldUse use);
+cleat_status remove_field(http::Fields& fields, cleat_str name, FieldUse use);
+
 cleat_status arena_is_full();
 
 }  // namespace cleat::hooks

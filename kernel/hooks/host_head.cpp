@@ -137,20 +137,7 @@ cleat_status header_set(cleat_exchange handle, cleat_part part, cleat_str name, 
   if (x == nullptr) return status;
   http::Fields* const fields = changeable(*x, part, status);
   if (fields == nullptr) return status;
-  return guarded([&]() -> cleat_status {
-    http::Field field;
-    if (const cleat_status wrong = copy_field(x->arena, name, value, use_of(part), field)) return wrong;
-    for (std::uint32_t i = 0; i < fields->size(); ++i) {
-      if (!http::equal_names((*fields)[i].name, field.name)) continue;
-      // The first keeps its place; without its name it is not among those that are removed.
-      (*fields)[i].name = {};
-      fields->remove(field.name);
-      (*fields)[i] = field;
-      return CLEAT_OK;
-    }
-    if (fields->size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_set: there are 200 fields already");
-    return fields->add(x->arena, field) ? CLEAT_OK : arena_is_full();
-  });
+  return guarded([&] { return set_field(x->arena, *fields, name, value, use_of(part)); });
 }
 
 cleat_status header_add(cleat_exchange handle, cleat_part part, cleat_str name, cleat_str value) {
@@ -159,12 +146,7 @@ cleat_status header_add(cleat_exchange handle, cleat_part part, cleat_str name, 
   if (x == nullptr) return status;
   http::Fields* const fields = changeable(*x, part, status);
   if (fields == nullptr) return status;
-  if (fields->size() >= kFieldsMax) return fail_call(CLEAT_LIMIT, "header_add: there are 200 fields already");
-  return guarded([&]() -> cleat_status {
-    http::Field field;
-    if (const cleat_status wrong = copy_field(x->arena, name, value, use_of(part), field)) return wrong;
-    return fields->add(x->arena, field) ? CLEAT_OK : arena_is_full();
-  });
+  return guarded([&] { return add_field(x->arena, *fields, name, value, use_of(part)); });
 }
 
 cleat_status header_remove(cleat_exchange handle, cleat_part part, cleat_str name) {
@@ -174,8 +156,7 @@ cleat_status header_remove(cleat_exchange handle, cleat_part part, cleat_str nam
   if (bad(name)) return null_pointer();
   http::Fields* const fields = changeable(*x, part, status);
   if (fields == nullptr) return status;
-  if (const char* reason = refuse_name(http::name_of(to_view(name)), use_of(part))) return fail_call(CLEAT_INVALID, reason);
-  return fields->remove(to_view(name)) != 0 ? CLEAT_OK : fail_call(CLEAT_NOT_FOUND, "no such field");
+  return remove_field(*fields, name, use_of(part));
 }
 
 cleat_status status_get(cleat_exchange handle, std::uint32_t* value) {

@@ -58,7 +58,7 @@ cleat_status kv_open(cleat_instance self, cleat_str name, std::uint32_t flags, s
   if (bytes_max < kv::kSpaceBytesMin || bytes_max > kv::kSpaceBytesMax) return fail_call(CLEAT_INVALID, "kv: a space has 1 KiB to 1 GiB");
   return guarded([&]() -> cleat_status {
     const bool of_plugin = (flags & CLEAT_KV_PLUGIN) != 0;
-    const std::string whose = of_plugin ? "plugin " + instance->library->note().name : "instance " + instance->name;
+    const std::string whose = of_plugin ? "plugin " + instance->note.name : "instance " + instance->name;
     *space = kv::open(self, whose + "/" + std::string(to_view(name)), bytes_max);
     return *space != 0 ? CLEAT_OK : fail_call(CLEAT_LIMIT, "kv: 16 spaces of this instance, or 1,024 in all");
   });

@@ -21,6 +21,10 @@
 #include "plugin_api/ext/timer.h"
 #include "plugin_api/host.h"
 
+namespace cleat {
+class Buffer;
+}
+
 namespace cleat::hooks {
 
 extern const cleat_host_body kHostBody;
@@ -65,6 +69,11 @@ cleat_status retry(cleat_exchange x, const cleat_retry* retry);
 
 // metrics_computed.cpp: the end of metrics.visit
 void visit_computed(void (*fn)(void* user, const cleat_metric_view* view), void* user);
+
+// host_body.cpp: what cleat.body/1 does to the piece at hand. bytes_max: the listener's body_buffer
+cleat_status join_piece(Buffer& piece, std::uint64_t bytes_max, cleat_str data, bool in_front);
+cleat_status replace_piece(Buffer& piece, std::uint64_t bytes_max, cleat_str data);
+cleat_status drain_piece(Buffer& piece, std::uint64_t count);
 
 // host_suspend.cpp
 cleat_status suspend(std::uint64_t subject, cleat_ticket* ticket);

@@ -14,6 +14,7 @@
 
 #include "kernel/base/result.hpp"
 #include "kernel/config/model.hpp"
+#include "kernel/hooks/note.hpp"
 #include "kernel/hooks/quarantine.hpp"
 #include "plugin_api/ext/balancer.h"
 #include "plugin_api/ext/config.h"
@@ -60,6 +61,9 @@ class Instance {
   bool fail_open = false;
   config::Quarantine quarantine_policy;
   std::shared_ptr<Library> library;
+  Note note;                       // of the file that was asked for, which `library` may stand in for
+  std::string sha256;              // of its content
+  std::string hosted;              // by `library`: all that is told of it, as JSON; empty: the library is that file
   cleat_plugin table{};            // a whole table: entries beyond the plugin's own size are NULL
   const cleat_plugin_handler* handler = nullptr;    // whole copies too (owned below), or nullptr
   const cleat_plugin_balancer* balancer = nullptr;
@@ -83,6 +87,7 @@ class Instance {
 
  private:
   friend class Loader;
+  std::unique_ptr<config::Node> hosting_;  // `hosted`, for create
   cleat_plugin_handler handler_{};
   cleat_plugin_balancer balancer_{};
   std::atomic<bool> created_{false};  // set last: who reads it true may read the rest

@@ -123,14 +123,7 @@ Result<PluginFile> read_plugin_file(const std::string& file) {
 
 void Library::link(const std::string& file, cleat_plugin_v1_fn entry) { linked()[file] = entry; }
 
-Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cleat_host* host) {
-  if (const auto found = linked().find(file); found != linked().end()) {
-    const std::shared_ptr<Library> library(new Library);
-    library->file_ = file;
-    const std::string why = library->enter(found->second, host);
-    if (!why.empty()) return Error{why};
-    return library;
-  }
+Result<JudgedFile> Library::judge(const std::string& file) {
   Result<PluginFile> read = read_plugin_file(file);
   if (!read.ok()) return Error{read.error()};
   Result<ElfFile> elf = ElfFile::open(read->bytes);
@@ -139,6 +132,23 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
   Result<Note> note = read_note(read->bytes);
   if (!note.ok()) return Error{note.error()};
   if (const std::string why = refuse(*note); !why.empty()) return Error{why};
+  return JudgedFile{std::move(*read), std::move(*note)};
+}
+
+Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cleat_host* host) {
+  if (const auto found = linked().find(file); found != linked().end()) {
+    const std::shared_ptr<Library> library(new Library);
+    library->file_ = file;
+    const std::string why = library->enter(found->second, host);
+    if (!why.empty()) return Error{why};
+    return library;
+  }
+  Result<JudgedFile> judged = judge(file);
+  if (!judged.ok()) return Error{judged.error()};
+  const PluginFile* const read = &judged->file;
+  const Note* const note = &judged->note;
+  Result<ElfFile> elf = ElfFile::open(read->bytes);
+  if (!elf.ok()) return Error{elf.error()};
 
   const Key key{read->sha256, host};
   if (const auto found = loaded().find(key); found != loaded().end()) {

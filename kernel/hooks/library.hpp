@@ -29,8 +29,16 @@ struct PluginFile {
 };
 Result<PluginFile> read_plugin_file(const std::string& file);
 
+struct JudgedFile {
+  PluginFile file;
+  Note note;
+};
+
 class Library {
  public:
+  // The file and its note, once this host has agreed to it: nothing of it has been run.
+  static Result<JudgedFile> judge(const std::string& file);
+
   // Loads the file, or finds its content among those loaded for this host. The error is a sentence about the file, without its name.
   static Result<std::shared_ptr<Library>> open(const std::string& file, const cleat_host* host);
 

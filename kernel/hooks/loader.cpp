@@ -75,8 +75,8 @@ std::shared_ptr<Instance> named(const ByName& instances, const std::string& name
 }
 
 bool is_same(const Instance& old, const Instance& wanted) {
-  return old.library == wanted.library && old.config_text == wanted.config_text && old.fail_open == wanted.fail_open &&
-         old.quarantine_policy == wanted.quarantine_policy;
+  return old.library == wanted.library && old.sha256 == wanted.sha256 && old.hosted == wanted.hosted &&
+         old.config_text == wanted.config_text && old.fail_open == wanted.fail_open && old.quarantine_policy == wanted.quarantine_policy;
 }
 
 }  // namespace
@@ -130,6 +130,34 @@ std::shared_ptr<Instance> Loader::make(const config::Instance& wanted, const std
   return create(*instance, wanted, validate_only, diagnostics) ? instance : nullptr;
 }
 
+// What an isolating plugin is told, as its configuration: copies of the file's nodes, at their places, among nodes that stand at the instance's.
+std::unique_ptr<config::Node> hosting(const config::Instance& wanted, const std::string& file, const Note& note, const std::string& config_file) {
+  const auto node = [&](config::Node::Type type, std::string text) {
+    auto made = std::make_unique<config::Node>();
+    made->type = type;
+    made->position = wanted.node->position;
+    made->label = wanted.node->label;
+    made->path = wanted.node->path;
+    made->scalar = std::move(text);
+    made->quoted = true;
+    return made;
+  };
+  std::error_code ignored;
+  auto all = node(config::Node::Type::kMap, {});
+  const auto add = [&](const char* key, std::unique_ptr<config::Node> value) {
+    all->members.push_back({key, wanted.node->position, std::move(value)});
+  };
+  add("file", node(config::Node::Type::kScalar, fs::absolute(file, ignored).string()));
+  add("plugin", node(config::Node::Type::kScalar, note.name));
+  add("config_file", node(config::Node::Type::kScalar, fs::absolute(config_file, ignored).string()));
+  add("program", node(config::Node::Type::kScalar, fs::read_symlink("/proc/self/exe", ignored).string()));
+  add("config", wanted.config != nullptr ? wanted.config->copy() : node(config::Node::Type::kNull, {}));
+  const bool has_options = wanted.isolation_node->type == config::Node::Type::kMap;
+  add("options", has_options ? wanted.isolation_node->copy() : node(config::Node::Type::kNull, {}));
+  std::erase_if(all->members.back().value->members, [](const config::Node::Member& member) { return member.key == "kind"; });
+  return all;
+}
+
 bool Loader::prepare(Instance& instance, const config::Instance& wanted, config::Diagnostics& diagnostics) {
   instance.name = wanted.name;
   if (wanted.config != nullptr) instance.config_text = config::to_json(*wanted.config);
@@ -140,12 +168,32 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
     diagnostics.error(use_node(wanted), file.error());
     return false;
   }
+  if (!wanted.isolation.empty()) {
+    Result<JudgedFile> judged = Library::judge(*file);
+    if (!judged.ok()) {
+      diagnostics.error(use_node(wanted), "plugin " + *file + ": " + judged.error());
+      return false;
+    }
+    instance.note = judged->note;
+    instance.sha256 = judged->file.sha256;
+    instance.hosting_ = hosting(wanted, *file, judged->note, diagnostics.file());
+    instance.hosted = config::to_json(*instance.hosting_);
+    file = find_file("isolation_" + wanted.isolation, folders_, diagnostics.file());
+    if (!file.ok()) {
+      diagnostics.error(*wanted.isolation_node, "there is no isolation \"" + wanted.isolation + "\": " + file.error());
+      return false;
+    }
+  }
   Result<std::shared_ptr<Library>> library = Library::open(*file, host_);
   if (!library.ok()) {
     diagnostics.error(use_node(wanted), "plugin " + *file + ": " + library.error());
     return false;
   }
   instance.library = *library;
+  if (wanted.isolation.empty()) {
+    instance.note = instance.library->note();
+    instance.sha256 = instance.library->sha256();
+  }
   instance.table = instance.library->table();
   if (const cleat_plugin_handler* half = instance.library->handler()) {
     instance.handler_ = *half;
@@ -165,7 +213,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
 }
 
 bool Loader::create(Instance& instance, const config::Instance& wanted, bool validate_only, config::Diagnostics& diagnostics) {
-  ConfigCall config(wanted.config, wanted.node, diagnostics);
+  ConfigCall config(instance.hosting_ != nullptr ? instance.hosting_.get() : wanted.config, wanted.node, diagnostics);
   const cleat_create info = {.size = sizeof(cleat_create),
                              .workers = workers_,
                              .self = instance.handle,
@@ -182,7 +230,9 @@ bool Loader::create(Instance& instance, const config::Instance& wanted, bool val
     return false;
   }
   instance.created_ = !validate;
-  return config.accept();
+  const bool accepted = config.accept();
+  instance.hosting_.reset();
+  return accepted;
 }
 
 void* Loader::create_route(Instance& instance, const config::Node* config, config::Diagnostics& diagnostics) {

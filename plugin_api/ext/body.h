@@ -23,7 +23,7 @@ typedef struct cleat_host_body {
   uint32_t reserved;
   /* [worker] bytes_max (WHOLE only) <= the listener's body_buffer_max: CLEAT_LIMIT otherwise; 0 means that bound. */
   cleat_status (*subscribe)(cleat_exchange x, cleat_part part, uint32_t mode, uint64_t bytes_max);
-  /* The rest: inside the body hook of that part. */
+  /* The rest: inside the body hook of that part; in callbacks and hooks of this instance on that worker too, while that hook is suspended. */
   /* [worker] The piece at hand. The view dies with the hook or at the next change. */
   cleat_status (*view)(cleat_exchange x, cleat_part part, cleat_str *data);
   /* [worker] Changes of the piece at hand; later plugins see the result. */

@@ -5,7 +5,7 @@ set -u
 cc=$1 cxx=$2 include=$3
 failed=0 count=0
 cd "$include" || exit 1
-for header in $(find -L plugin_api \( -name rust -o -name go -o -name src \) -prune -o \( -name '*.h' -o -name '*.hpp' \) -print | sort); do
+for header in $(find -L plugin_api \( -name rust -o -name go -o -name src -o -name child \) -prune -o \( -name '*.h' -o -name '*.hpp' \) -print | sort); do
   count=$((count + 1))
   unit=$(printf '#include "%s"\n#include "%s"\n' "$header" "$header")
   languages="c:c11 c++:c++11 c++:c++20"

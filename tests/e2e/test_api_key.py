@@ -1,6 +1,7 @@
 """plugins/api_key: who passes, with what answer for whom, what upstreams see of keys, and following the key file."""
 # ctest: threads
 # ctest: wires h2down+h2up+tls
+# ctest: isolated
 
 import hashlib
 import json

@@ -1,5 +1,6 @@
 """plugins/header_rewrite: what it does to heads on both sides, and which configurations it refuses."""
 # ctest: wires h2down+h2up+tls
+# ctest: isolated
 
 import json
 

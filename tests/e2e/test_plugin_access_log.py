@@ -1,6 +1,7 @@
 """plugins/access_log: one line for each exchange, that a client cannot forge and that no reader can hold up."""
 # ctest: threads
 # ctest: wires h2down+h2up+tls
+# ctest: isolated
 
 import json
 import os

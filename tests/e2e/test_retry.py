@@ -1,5 +1,6 @@
 """plugins/retry: which attempts are made again, with what body, after what wait, and when no more."""
 # ctest: wires
+# ctest: isolated
 
 import json
 import time

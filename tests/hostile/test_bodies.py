@@ -169,3 +169,36 @@ def test_a_held_body_holds_the_sender(start, origin):
         except OSError:
             pass
         assert sent < 50_000_000
+
+
+# --- the piece at hand, while its hook is suspended
+
+
+def held(origin, start, mode, part="request"):
+    plugins = [instance("later", "bodies", config={"part": part, "mode": mode, "change": "later"}), instance("peek", "bodies", config={"change": "peek"})]
+    return start(in_chain(origin, *plugins))
+
+
+@pytest.mark.parametrize("mode", ["stream", "whole"])
+@pytest.mark.parametrize("part", ["request", "response"])
+def test_a_piece_is_changed_while_its_hook_is_suspended(start, origin, part, mode):
+    origin.handler = echo
+    proxy = held(origin, start, mode, part)
+    response = post(proxy, b"some text")
+    assert response.status == 200
+    assert response.body.replace(b"[text]", b"") == b"SOME TEXT" and response.body.endswith(b"[text]")
+
+
+def test_a_held_piece_is_not_for_another_instance(start, origin):
+    origin.handler = echo
+    assert post(held(origin, start, "whole"), b"some text").body == b"SOME TEXT[text]"
+    assert origin.only_request().get("x-peek") == "-6 0"  # CLEAT_WRONG_PHASE, and nothing to be seen
+
+
+def test_there_is_no_piece_while_the_trailers_are_held(start, origin):
+    origin.handler = echo
+    with held(origin, start, "stream").client() as client:
+        client.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nTrailer: x-own\r\n\r\n3\r\nabc\r\n0\r\nx-own: 1\r\n\r\n")
+        assert client.response().status == 200
+    trailers = dict((name.lower(), value) for name, value in origin.only_request().trailers)
+    assert trailers["x-later"] == "-6"

@@ -2,10 +2,12 @@
 //   part    request (default) | response
 //   mode    stream (default) | whole
 //   bytes_max  for whole; 0 = the listener's bound
-//   change  none | upper | append | prepend | replace | drain | empty | reply | reply_if_bad | fail | hold
+//   change  none | upper | append | prepend | replace | drain | empty | reply | reply_if_bad | fail | hold | later | peek
 //   text    what append, prepend, replace and reply use; default "[text]"
 // upper changes each piece in place by replace; drain takes the first byte off each piece; reply (request, whole) answers 200 with text;
-// reply_if_bad answers 422 if the body holds "bad"; hold suspends each piece for 5 ms. The instance adds to the response
+// reply_if_bad answers 422 if the body holds "bad"; hold suspends each piece for 5 ms. later suspends each
+// piece and the trailers for 50 ms, and then changes the piece to upper case with text behind it; in the trailers it says as x-later what
+// that answers there. peek, of another instance, tries the same 20 ms after on_request, and says as x-peek what that answers. The instance adds to the response
 // x-<name>: pieces=<n> bytes=<n> end=<0|1>, of what its body hook saw before the response head was sent.
 #include <algorithm>
 #include <string>
@@ -14,7 +16,7 @@
 
 namespace {
 
-enum class Change { kNone, kUpper, kAppend, kPrepend, kReplace, kDrain, kEmpty, kReply, kReplyIfBad, kFail, kHold };
+enum class Change { kNone, kUpper, kAppend, kPrepend, kReplace, kDrain, kEmpty, kReply, kReplyIfBad, kFail, kHold, kLater, kPeek };
 
 class Bodies : public cleat::Plugin {
  public:
@@ -38,11 +40,16 @@ class Bodies : public cleat::Plugin {
                                        {"reply", Change::kReply},
                                        {"reply_if_bad", Change::kReplyIfBad},
                                        {"fail", Change::kFail},
-                                       {"hold", Change::kHold}},
+                                       {"hold", Change::kHold},
+                                       {"later", Change::kLater},
+                                       {"peek", Change::kPeek}},
                                       Change::kNone)),
         text_(config.get<std::string>("text", "[text]")) {}
 
-  cleat::Verdict on_request(cleat::Exchange x) { return response_ ? cleat::kContinue : subscribe(x.request_body()); }
+  cleat::Verdict on_request(cleat::Exchange x) {
+    if (change_ == Change::kPeek) return arm<&Bodies::peek>(x, std::chrono::milliseconds(20)) ? cleat::kContinue : cleat::fail(cleat::error_text());
+    return response_ ? cleat::kContinue : subscribe(x.request_body());
+  }
 
   cleat::Verdict on_response(cleat::Exchange x) {
     if (const Seen* seen = x.find_state<Seen>()) {
@@ -55,6 +62,29 @@ class Bodies : public cleat::Plugin {
   cleat::Verdict on_request_body(cleat::Exchange x, cleat::Body body) { return change(x, body); }
   cleat::Verdict on_response_body(cleat::Exchange x, cleat::Body body) { return change(x, body); }
 
+  cleat::Verdict on_request_trailers(cleat::Exchange x) {
+    return change_ == Change::kLater ? hold<&Bodies::try_trailers>(x, std::chrono::milliseconds(50)) : cleat::kContinue;
+  }
+
+  void peek(cleat::Exchange x) {
+    const cleat::Status status = x.request_body().append("taken");
+    x.request().set("x-peek", std::to_string(status.code()) + " " + std::to_string(x.request_body().view().size()));
+  }
+
+  void change_later(cleat::Exchange x) {
+    const cleat::Body body = response_ ? x.response_body() : x.request_body();
+    std::string upper(body.view());
+    std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    const bool changed = body.replace(upper) && body.append(text_) && body.prepend("-") && body.drain(1);
+    if (const Seen* seen = x.find_state<Seen>()) seen->ticket.resume(changed ? cleat::kContinue : cleat::kFail);
+  }
+
+  void try_trailers(cleat::Exchange x) {
+    const cleat::Status status = x.request_body().append("too late");
+    x.request_trailers().set("x-later", std::to_string(status.code()));
+    if (const Seen* seen = x.find_state<Seen>()) seen->ticket.resume();
+  }
+
   void release(cleat::Exchange x) {
     if (const Seen* seen = x.find_state<Seen>()) seen->ticket.resume();
   }
@@ -62,6 +92,15 @@ class Bodies : public cleat::Plugin {
  private:
   cleat::Verdict subscribe(cleat::Body body) const {
     return (whole_ ? body.whole(bytes_max_) : body.stream()) ? cleat::kContinue : cleat::fail(cleat::error_text());
+  }
+
+  template <auto then>
+  cleat::Verdict hold(cleat::Exchange x, std::chrono::milliseconds time) const {
+    Seen* const seen = x.state<Seen>();
+    const auto ticket = x.suspend();
+    if (seen == nullptr || !ticket || !arm<then>(x, time)) return cleat::fail(cleat::error_text());
+    seen->ticket = *ticket;
+    return cleat::kSuspend;
   }
 
   cleat::Verdict change(cleat::Exchange x, cleat::Body body) const {
@@ -99,12 +138,9 @@ class Bodies : public cleat::Plugin {
         if (piece.find("bad") != std::string_view::npos) return x.reply({.status = 422, .body = "bad body\n", .reason = "bad_body"});
         break;
       case Change::kFail: return cleat::fail("as configured");
-      case Change::kHold: {
-        const auto ticket = x.suspend();
-        if (!ticket || !arm<&Bodies::release>(x, std::chrono::milliseconds(5))) return cleat::fail(cleat::error_text());
-        seen->ticket = *ticket;
-        return cleat::kSuspend;
-      }
+      case Change::kHold: return hold<&Bodies::release>(x, std::chrono::milliseconds(5));
+      case Change::kLater: return hold<&Bodies::change_later>(x, std::chrono::milliseconds(50));
+      case Change::kPeek: break;
     }
     return status ? cleat::kContinue : cleat::fail(cleat::error_text());
   }

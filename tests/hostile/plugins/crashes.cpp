@@ -1,5 +1,5 @@
 // Ends the process, in the way that x-crash (or configuration {in: create, how: ...}) says: null, wild, divide, illegal, bus, overflow,
-// abort, terminate; with x-thread: on a thread of its own.
+// abort, terminate, exit; with x-thread: on a thread of its own.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,6 +43,7 @@ __attribute__((no_sanitize("undefined"))) void crash(const std::string& how) {
   if (how == "bus") read_beyond_a_file();
   if (how == "overflow") sink = overflow(&top);
   if (how == "abort") std::abort();
+  if (how == "exit") std::exit(3);
   if (how == "terminate") std::thread([] { throw std::runtime_error("nobody catches this"); }).join();
   if (how == "killed") ::raise(SIGSEGV);
 }

@@ -8,6 +8,7 @@
 #include "plugin_api/harness/src/tool/check.hpp"
 #include "plugin_api/harness/src/tool/inspect.hpp"
 #include "plugin_api/harness/src/tool/project.hpp"
+#include "plugin_api/isolation/child/process.hpp"
 
 namespace cleat::cli {
 namespace {
@@ -78,6 +79,8 @@ void add_plugin_tools(CLI::App& program, int& code) {
   add_new(plugin, code);
   add_check(plugin, code);
   add_bench(plugin, code);
+  // What a kernel starts for a plugin with `isolation: process`.
+  plugin.add_subcommand("host")->group("")->callback([&code] { code = isolation::host_plugin(); });
 }
 
 }  // namespace cleat::cli

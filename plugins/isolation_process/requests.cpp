@@ -1,0 +1,147 @@
+// What the process asks on the control socket: what any thread may do is done here, on the instance's thread; what is the control thread's is left to it:
+// to one that waits for the process just now, or else it is posted there.
+#include "hosted.hpp"
+
+namespace isolation_process {
+
+using namespace cleat::isolation;
+
+namespace {
+
+constexpr std::size_t kJobsMax = 4'096;  // that wait for the control thread
+
+cleat_status define(cleat_instance self, Reader& in, Writer& out) {
+  cleat_metric_def def{};
+  def.size = sizeof def;
+  def.kind = in.number<std::uint32_t>();
+  def.name = str(in.text());
+  def.help = str(in.text());
+  std::vector<cleat_str> labels(in.count(4));
+  for (cleat_str& label : labels) label = str(in.text());
+  std::vector<std::uint64_t> bounds(in.count(8));
+  for (std::uint64_t& bound : bounds) bound = in.number<std::uint64_t>();
+  def.series_max = in.number<std::uint64_t>();
+  def.labels = labels.data();
+  def.label_count = labels.size();
+  def.bounds = bounds.data();
+  def.bound_count = bounds.size();
+  if (!in.ok()) return CLEAT_INVALID;
+  std::uint64_t metric = 0;
+  const cleat_status status = host.metrics->define(self, &def, &metric);
+  if (status == CLEAT_OK) out.number(metric);
+  return status;
+}
+
+cleat_status open_space(cleat_instance self, Process& process, Reader& in, Writer& out) {
+  const std::string_view name = in.text();
+  const auto flags = in.number<std::uint32_t>();
+  const auto bytes_max = in.number<std::uint64_t>();
+  if (!in.ok()) return CLEAT_INVALID;
+  std::uint64_t space = 0;
+  const cleat_status status = host.kv->open(self, str(name), flags, bytes_max, &space);
+  if (status != CLEAT_OK) return status;
+  for (auto& own : process.spaces) {
+    std::uint64_t none = 0;
+    if (own.load() == space || own.compare_exchange_strong(none, space)) break;  // 16 of an instance are the host's bound
+  }
+  out.number(space);
+  return CLEAT_OK;
+}
+
+cleat_status ask_key(Process& process, Reader& in, Writer& out) {
+  const std::string_view name = in.text();
+  std::uint32_t key = 0;
+  if (!in.ok()) return CLEAT_INVALID;
+  const cleat_status status = host.metadata->key(str(name), &key);
+  if (status != CLEAT_OK) return status;
+  if (!process.keys.add(key)) return CLEAT_LIMIT;
+  out.number(key);
+  return CLEAT_OK;
+}
+
+cleat_status ask_on_control(cleat_instance self, Process& process, Function function, Reader& in, Writer& out) {
+  switch (function) {
+    case Function::kMetadataKey: return ask_key(process, in, out);
+    case Function::kMetricDefine: return define(self, in, out);
+    case Function::kKvOpen: return open_space(self, process, in, out);
+    case Function::kEventSubscribe: return host.events->subscribe(self, str(in.text()));
+    default: return CLEAT_UNSUPPORTED;
+  }
+}
+
+}  // namespace
+
+void Hosted::serve(const Frame& frame) {
+  Reader in(frame.rest);
+  switch (frame.function) {
+    case Function::kLog: {
+      const auto level = in.number<std::uint32_t>();
+      const std::string_view text = in.text();
+      if (in.ok()) host.core->log(self, level > CLEAT_ERROR ? CLEAT_ERROR : level, str(text));
+      return;
+    }
+    case Function::kComplete: {
+      const auto completion = in.number<std::uint64_t>();
+      {
+        const std::lock_guard lock(mutex_);
+        if (std::erase(completions_, completion) == 0) return;  // not one that it was given, or done already
+      }
+      host.core->complete(completion);
+      return;
+    }
+    case Function::kMetadataKey:
+    case Function::kMetricDefine:
+    case Function::kKvOpen:
+    case Function::kEventSubscribe: serve_on_control(frame.number, frame.function, std::string(frame.rest)); return;
+    default: break;
+  }
+  Message message;
+  if (frame.function > Function::kEventPublish || !message.read_arguments(frame.function, in)) {
+    violated(*process(), "what it asks for on its socket cannot be asked for");
+    return;
+  }
+  Writer out;
+  const bool call = frame.function >= Function::kCallStart && frame.function <= Function::kCallCancel;
+  const cleat_status status = call ? CLEAT_WRONG_THREAD : ask_shared(self, *process(), message.question, out);
+  channel_->answer(frame.number, frame.function, status, status == CLEAT_OK ? std::string() : call ? "call: calls are started on a worker; post there" : host_error(), out.bytes);
+}
+
+void Hosted::serve_on_control(std::uint32_t number, Function function, std::string arguments) {
+  bool waited_for;
+  {
+    const std::lock_guard lock(mutex_);
+    if (jobs_.size() >= kJobsMax) {
+      violation_ = "asks for more than is ever answered";
+      process_->kill();
+      return;
+    }
+    jobs_.emplace_back([this, number, function, arguments = std::move(arguments), process = process_, channel = channel_] {
+      Reader in(arguments);
+      Writer out;
+      const cleat_status status = ask_on_control(self, *process, function, in, out);
+      channel->answer(number, function, status, status == CLEAT_OK ? std::string() : host_error(), out.bytes);
+    });
+    waited_for = waiters_ != 0;
+  }
+  changed_.notify_all();
+  if (!waited_for) host.post->post_worker(self, CLEAT_POST_CONTROL, on_job, nullptr);
+}
+
+void Hosted::on_job(void* instance, cleat_status status, std::uint64_t, void*) {
+  if (status == CLEAT_OK) static_cast<Hosted*>(instance)->run_jobs();
+}
+
+void Hosted::run_jobs() {
+  for (;;) {
+    std::function<void()> job;
+    {
+      const std::lock_guard lock(mutex_);
+      if (jobs_.empty()) return;
+      job = std::move(jobs_.front());
+      jobs_.pop_front();
+    }
+    job();
+  }
+}
+
+}  // namespace isolation_process
