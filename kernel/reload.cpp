@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <thread>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
 
 #include "kernel/base/check.hpp"
@@ -35,6 +37,19 @@ metrics::SeriesId retired_gauge() {
   static const metrics::SeriesId all = metric(metrics::Kind::kGauge, "cleat_generations_retired",
                                               "Generations that are no longer current and have exchanges or connections still.");
   return all;
+}
+
+// Those of `next` that say something else than those of the same name, or that no secret had before.
+std::vector<std::string> changed_secrets(const std::vector<config::Secret>& before, const std::vector<config::Secret>& next) {
+  std::unordered_map<std::string_view, const config::Secret*> old;
+  for (const config::Secret& one : before) old.emplace(one.name, &one);
+  const auto said = [](const config::Secret& one) { return std::tie(one.certificate, one.key, one.ocsp, one.ca); };
+  std::vector<std::string> changed;
+  for (const config::Secret& one : next) {
+    const auto found = old.find(one.name);
+    if (found == old.end() || said(*found->second) != said(one)) changed.push_back(one.name);
+  }
+  return changed;
 }
 
 }  // namespace
@@ -205,6 +220,7 @@ void Reloader::wait_for_endpoints(const std::shared_ptr<Generation>& of, std::fu
 
 void Reloader::switch_to(const std::shared_ptr<Generation>& next, const std::shared_ptr<ListeningSockets>& sockets) {
   if (next->model.workers != current_->model.workers) say(log::Level::kWarn, "workers: another number of them takes effect at the next start");
+  changed_secrets_ = changed_secrets(current_->model.secrets, next->model.secrets);
   current_ = next;
   note_files();
   listening_ = std::move(*sockets);
@@ -262,6 +278,7 @@ void Reloader::finish(bool ok, const std::string& text) {
   } else {
     say(log::Level::kError, "the " + asked_by() + " was refused, nothing has changed:\n" + answer_text);
   }
+  for (const std::string& name : std::exchange(changed_secrets_, {})) publish_event("cleat.secret.changed", "secret=" + name);
   publish_event(ok ? "cleat.generation.applied" : "cleat.generation.refused", ok ? "generation=" + std::to_string(current_->id) : answer_text);
   answer(ok, answer_text);
   busy_ = false;

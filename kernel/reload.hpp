@@ -87,6 +87,7 @@ class Reloader {
   std::vector<Asked> asked_;         // wait for the next change; one of them at most is for the file
   std::vector<Asked> changing_;      // are answered by the one under way
   bool serving_ = false, stopped_ = false, busy_ = false;
+  std::vector<std::string> changed_secrets_;  // by the generation that is being taken over
   std::size_t missing_ = 0;          // workers that have not taken over
   std::map<std::string, std::string> seen_;  // the watched file and those it names, by path: their marks when last looked at
   metrics::SeriesId generation_ = 0, applied_ = 0, refused_ = 0;

@@ -15,8 +15,6 @@ namespace {
 
 using Level = config::Model::LogLevel;
 
-constexpr const char* kExitCodes = "Exit codes: 0 done, 1 it failed while running, 2 bad configuration or usage.";
-
 const std::map<std::string, Level> kLevels = {
     {"debug", Level::kDebug}, {"info", Level::kInfo}, {"warn", Level::kWarn}, {"error", Level::kError}};
 
@@ -34,7 +32,7 @@ int run_or_supervise(const RunOptions& options, bool supervised) {
 
 }  // namespace
 
-int main(int argc, const char* const* argv, void (*add_tools)(CLI::App& plugin, int& code)) {
+int main(int argc, const char* const* argv, void (*add_tools)(CLI::App& program, int& code)) {
   CLI::App app("An HTTP proxy kernel whose features are plugins.", "cleat");
   app.require_subcommand(1);
   app.footer([] { return plugin_commands_help() + kExitCodes; });
@@ -68,15 +66,7 @@ int main(int argc, const char* const* argv, void (*add_tools)(CLI::App& plugin, 
   check->footer(kExitCodes);
   check->callback([&] { code = validate(file, full); });
 
-  CLI::App* plugin = app.add_subcommand("plugin", "Look at plugins, and make them.")->require_subcommand(1)->footer(kExitCodes);
-  std::string plugin_file;
-  bool json = false;
-  CLI::App* look = plugin->add_subcommand("inspect", "Say what a plugin file is, and whether this host would load it, without running it.");
-  look->add_option("file", plugin_file, "The plugin: a .so file")->required();
-  look->add_flag("--json", json, "As JSON");
-  look->footer("Exit codes: 0 this host would load it, 1 the file cannot be read, 2 this host would refuse it, or bad usage.");
-  look->callback([&] { code = inspect(plugin_file, json); });
-  if (add_tools != nullptr) add_tools(*plugin, code);
+  if (add_tools != nullptr) add_tools(app, code);
 
   app.add_subcommand("version", "Say the version of the program and of the ABI.")->footer(kExitCodes)->callback([&] { code = version(); });
 

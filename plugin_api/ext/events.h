@@ -9,9 +9,9 @@
  *   cleat.generation.refused   the reasons, a line each, cut at the bound; nothing has changed
  *   cleat.generation.retired   generation=6                          its last exchange has ended
  *   cleat.endpoints.changed    cluster=api endpoints=3
- *   cleat.secret.changed       secret=server
+ *   cleat.secret.changed       secret=server               or it is new; before the cleat.generation.applied of what it came with
  *   cleat.drain                                                      no new connections are taken from now on
- *   cleat.instance.stalled     instance=authn hook=on_request worker=1
+ *   cleat.instance.stalled     instance=authn hook=on_request thread=cleat-w1
  *   cleat.instance.quarantined instance=authn
  *   cleat.instance.restored    instance=authn */
 #ifndef CLEAT_EXT_EVENTS_H

@@ -4,7 +4,7 @@
  * A call belongs to the worker it was started on. Its callback comes on that worker, never before the function that started it has
  * returned: one event for a call without CLEAT_CALL_STREAM, DONE or FAILED; with it HEAD, DATA and WRITABLE may come before. Exactly one
  * DONE or FAILED comes for each call, as its last event: FAILED with CLEAT_CALL_CANCELLED after `cancel`, when the exchange has ended
- * (`owner` is stale then), and before the instance's worker_stop. */
+ * (what is asked of `owner` then answers CLEAT_STALE or CLEAT_WRONG_PHASE), and before the instance's worker_stop. */
 #ifndef CLEAT_EXT_HTTP_CALL_H
 #define CLEAT_EXT_HTTP_CALL_H
 #include "../types.h"

@@ -363,7 +363,8 @@ def test_secrets_come_from_a_source_and_a_bad_pair_changes_nothing(start, author
     pem = lambda leaf: {"certificate": leaf.certificate.read_text(), "key": leaf.key.read_text()}
     put("secret.web.yaml", pem(one))
     put("listener.web.yaml", {"address": "127.0.0.1:0", "tls": {"secrets": "web"}, "routes": [{"match": {"prefix": "/"}, "reply": {"status": 204}}]})
-    proxy = start({"workers": 1, "log_level": "debug", "plugins": [{"name": "files", "use": "file_source", "config": {"path": str(folder), "settle": "10ms"}}]})
+    proxy = start({"workers": 1, "log_level": "debug", "plugin_path": [str(BUILD / "hostile_plugins")], "plugins": [
+        {"name": "teller", "use": "tells_events"}, {"name": "files", "use": "file_source", "config": {"path": str(folder), "settle": "10ms"}}]})
     port = port_of(proxy, "web")
     proxy.wait_for_line(r"2 resources of .* are in force")
 
@@ -384,6 +385,10 @@ def test_secrets_come_from_a_source_and_a_bad_pair_changes_nothing(start, author
         assert time.monotonic() < end, proxy.log()
         time.sleep(0.02)
     assert one.key.read_text().splitlines()[1] not in proxy.log(), "a message never holds what a secret says"
+    put("listener.web.yaml", {"address": "127.0.0.1:0", "tls": {"secrets": "web"}, "routes": [{"match": {"prefix": "/"}, "reply": {"status": 205}}]})
+    proxy.wait_for_line(r"teller event cleat.generation.applied generation=4$")
+    told = re.findall(r"teller event cleat\.(secret\.changed secret=web|generation\.applied)", proxy.log())
+    assert told == ["secret.changed secret=web", "generation.applied"] * 2 + ["generation.applied"], "of a refused pair, and of a secret that stays, nothing"
 
 
 def test_fifty_rotations_under_load_fail_nobody(start, origin, authority, tmp_path):

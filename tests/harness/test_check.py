@@ -86,6 +86,12 @@ def test_memory_that_is_forgotten_is_found_by_exchange_and_by_instance():
     assert len(texts) == 2 and texts[0].startswith("each exchange leaves about 2") and texts[1].startswith("each instance leaves about 1")
 
 
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer has an allocator of its own, and looks for leaks itself")
+def test_lines_in_the_log_are_not_taken_for_what_is_forgotten():
+    code, report = check(HOSTILE / "spams.so", "--case", "leaks", "--header", "x-lines: 1")
+    assert code == 0 and findings(report) == []
+
+
 @pytest.mark.skipif(SANITIZED, reason="SKIPPED: allocations cannot be made to fail in a build with sanitizers")
 def test_a_plugin_that_does_not_look_whether_it_got_memory_is_found():
     _, report = check(HOSTILE / "lifecycle.so", "--case", "no memory")

@@ -355,7 +355,7 @@ void Host::take_line(log::Level level, std::string_view source, std::string_view
   Host* const host = the_host;
   if (host == nullptr) return;
   const std::lock_guard lock(host->lines_mutex_);
-  if (host->lines_.size() < kLinesMax) host->lines_.push_back({static_cast<std::uint32_t>(level), std::string(source), std::string(text)});
+  if (host->lines_.size() < host->options.lines_max) host->lines_.push_back({static_cast<std::uint32_t>(level), std::string(source), std::string(text)});
 }
 
 const LogLine* Host::line(std::size_t index) const {

@@ -35,6 +35,7 @@ struct HostOptions {
   std::string folder;                  // that relative paths in the configuration are relative to; empty: the current one
   bool measured = false;               // where it is not checked: times and allocations of its hooks are taken (measures.hpp)
   bool bare = false;                   // the plugin is loaded and in no chain
+  std::size_t lines_max = 100'000;     // of the log that are kept; further ones are dropped
 };
 
 struct LogLine {
@@ -44,7 +45,6 @@ struct LogLine {
 
 class Host final : public ServerControl {
  public:
-  static constexpr std::size_t kLinesMax = 100'000;   // of the log; further ones are dropped
   static constexpr int kTurnsMax = 10'000;            // of tasks that bring about tasks, in one function of the test's
   static constexpr std::uint64_t kStepMaxMs = 24 * 60 * 60 * 1000;
   static constexpr std::chrono::milliseconds kShutdownWait{5'000};

@@ -1,4 +1,4 @@
-// The words that this folder adds to `cleat plugin`.
+// `cleat plugin`: the words for who writes plugins.
 #include <CLI/CLI.hpp>
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include "kernel/cli/cli.hpp"
 #include "plugin_api/harness/src/tool/bench.hpp"
 #include "plugin_api/harness/src/tool/check.hpp"
+#include "plugin_api/harness/src/tool/inspect.hpp"
 #include "plugin_api/harness/src/tool/project.hpp"
 #include "plugin_api/isolation/child/process.hpp"
 
@@ -19,6 +20,16 @@ void add_given(CLI::App& word, kit::Given& given) {
   word.add_option("--header", given.headers, "A field of every request, \"name: value\"; may be repeated");
 }
 
+void add_inspect(CLI::App& plugin, int& code) {
+  const auto file = std::make_shared<std::string>();
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* const word = plugin.add_subcommand("inspect", "Say what a plugin file is, and whether this host would load it, without running it.");
+  word->add_option("file", *file, "The plugin: a .so file")->required();
+  word->add_flag("--json", *json, "As JSON");
+  word->footer("Exit codes: 0 this host would load it, 1 the file cannot be read, 2 this host would refuse it, or bad usage.");
+  word->callback([&code, file, json] { code = kit::inspect(*file, *json); });
+}
+
 void add_new(CLI::App& plugin, int& code) {
   const auto wanted = std::make_shared<kit::NewPlugin>();
   CLI::App* const word = plugin.add_subcommand("new", "Make a project for a plugin: it builds, tests and runs at once.");
@@ -26,7 +37,7 @@ void add_new(CLI::App& plugin, int& code) {
   word->add_option("--lang", wanted->language, "c, cpp, rust or go")->required();
   word->add_option("--dir", wanted->folder, "The folder that is made (by default one of the plugin's name)");
   word->add_option("--sdk", wanted->sdk, "Where the SDK is installed (by default where this program is)");
-  word->footer("Exit codes: 0 done, 1 it failed while running, 2 bad configuration or usage.");
+  word->footer(kExitCodes);
   word->callback([&code, wanted] { code = kit::new_plugin(*wanted); });
 }
 
@@ -62,7 +73,9 @@ void add_bench(CLI::App& plugin, int& code) {
 
 }  // namespace
 
-void add_plugin_tools(CLI::App& plugin, int& code) {
+void add_plugin_tools(CLI::App& program, int& code) {
+  CLI::App& plugin = *program.add_subcommand("plugin", "Look at plugins, and make them.")->require_subcommand(1)->footer(kExitCodes);
+  add_inspect(plugin, code);
   add_new(plugin, code);
   add_check(plugin, code);
   add_bench(plugin, code);

@@ -5,8 +5,9 @@
 #include "kernel/cli/cli.hpp"
 #include "kernel/hooks/elf.hpp"
 #include "kernel/hooks/library.hpp"
+#include "plugin_api/harness/src/tool/inspect.hpp"
 
-namespace cleat::cli {
+namespace cleat::kit {
 namespace {
 
 struct Finding {
@@ -80,7 +81,7 @@ int inspect(const std::string& plugin_file, bool json) {
   Result<hooks::PluginFile> file = hooks::read_plugin_file(plugin_file);
   if (!file.ok()) {
     std::fprintf(stderr, "%s: %s\n", plugin_file.c_str(), file.error().c_str());
-    return kFailed;
+    return cli::kFailed;
   }
   Finding found{std::move(*file), {}, {}, {}};
   found.refusal = refuse(found);
@@ -91,7 +92,7 @@ int inspect(const std::string& plugin_file, bool json) {
   } else {
     print_text(plugin_file, found);
   }
-  return found.refusal.empty() ? kOk : kRefused;
+  return found.refusal.empty() ? cli::kOk : cli::kRefused;
 }
 
-}  // namespace cleat::cli
+}  // namespace cleat::kit
