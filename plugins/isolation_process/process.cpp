@@ -122,9 +122,14 @@ bool Process::spawn(const Hosting& hosting, std::string& words) {
   ::close(theirs_);
   theirs_ = -1;
   pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  const std::uint64_t memory_max = 0;  // their shadow takes terabytes of address space
+#else
+  const std::uint64_t memory_max = hosting.settings.memory_max;
+#endif
   // Before anything was said to it: it has loaded nothing yet.
-  const rlimit bound = {hosting.settings.memory_max, hosting.settings.memory_max};
-  if (pidfd_ < 0 || (hosting.settings.memory_max != 0 && ::prlimit(pid_, RLIMIT_AS, &bound, nullptr) != 0)) {
+  const rlimit bound = {memory_max, memory_max};
+  if (pidfd_ < 0 || (memory_max != 0 && ::prlimit(pid_, RLIMIT_AS, &bound, nullptr) != 0)) {
     words = failed("its process cannot be bounded or watched");
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
