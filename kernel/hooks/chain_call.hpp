@@ -1,7 +1,6 @@
 // A chain's calls of the hooks of heads, made ready for each worker: one pass over a chain reads these, one behind the other, and nothing else.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,19 +25,11 @@ class ReadyCalls {
  public:
   // [control] Of a chain whose instances have been created: their tables do not change any more.
   void prepare(const Chain& chain, std::uint32_t workers);
-  // In calling order, as the chain's positions are.
-  std::span<const ChainCall> of(std::uint32_t worker, Hook hook) const {
-    const Part part = parts_[static_cast<std::size_t>(hook)];
-    return {calls_.data() + worker * of_worker_ + part.first, part.count};
-  }
+  // In calling order, as the chain's positions are; of all other hooks: nothing.
+  std::span<const ChainCall> of(std::uint32_t worker, Hook hook) const { return rows_[worker * kHooks + static_cast<std::size_t>(hook)]; }
 
  private:
-  static constexpr Hook kHeads[] = {Hook::kRequest, Hook::kRoute, Hook::kAttempt, Hook::kAttemptEnd, Hook::kReply, Hook::kResponse, Hook::kEnd};
-  struct Part {
-    std::uint32_t first = 0, count = 0;
-  };
-  std::array<Part, kHooks> parts_;  // of all other hooks: nothing
-  std::size_t of_worker_ = 0;
+  std::vector<std::span<const ChainCall>> rows_;  // by worker and hook
   std::vector<ChainCall> calls_;
 };
 

@@ -81,42 +81,48 @@ void (*entry_of(const cleat_plugin& table, Hook hook))() {
 }  // namespace
 
 void ReadyCalls::prepare(const Chain& chain, std::uint32_t workers) {
-  calls_.clear();
+  constexpr Hook kHeads[] = {Hook::kRequest, Hook::kRoute, Hook::kAttempt, Hook::kAttemptEnd, Hook::kReply, Hook::kResponse, Hook::kEnd};
+  std::size_t all = 0;
+  for (const Hook hook : kHeads) all += workers * chain.of(hook).size();
+  calls_.reserve(all);  // rows point into it
+  rows_.resize(workers * kHooks);
   for (std::uint32_t worker = 0; worker < workers; ++worker) {
     for (const Hook hook : kHeads) {
-      Part& part = parts_[static_cast<std::size_t>(hook)];
-      if (worker == 0) part = {static_cast<std::uint32_t>(calls_.size()), static_cast<std::uint32_t>(chain.of(hook).size())};
+      const std::size_t first = calls_.size();
       for (const std::uint8_t position : chain.of(hook)) {
         Instance& instance = *chain.instances[position];
         calls_.push_back({instance.self, entry_of(instance.table, hook), &instance.counters(worker, hook), &instance, StampedHook::word(hook, position)});
       }
+      rows_[worker * kHooks + static_cast<std::size_t>(hook)] = {calls_.data() + first, calls_.size() - first};
     }
-    if (worker == 0) of_worker_ = calls_.size();
   }
 }
 
+namespace {
+
+// Apart, so that the others need no room on the stack for what it tells.
+[[gnu::noinline]] std::uint32_t call_attempt_end(Exchange& x, std::uint64_t hidden, std::uint8_t& cursor) {
+  const bool head = x.end_how == kEndResponse;
+  const cleat_attempt_end end = {.size = sizeof(cleat_attempt_end),
+                                 .attempt = x.attempt,
+                                 .how = x.end_how,
+                                 .status = head ? x.response.status : 0U,
+                                 .flags = (x.can_retry() ? CLEAT_ATTEMPT_CAN_RETRY : 0U) | (x.attempt_unsent() ? CLEAT_ATTEMPT_UNSENT : 0U),
+                                 .reserved = 0,
+                                 .elapsed_us = x.worker.reactor.now_us() - x.upstream_start_us};
+  return call_chain(x, Hook::kAttemptEnd, hidden, cursor,
+                    [handle = x.handle(), &end](const ChainCall& one) { return enter<decltype(cleat_plugin::on_attempt_end)>(one, handle, &end); });
+}
+
+}  // namespace
+
 std::uint32_t call_head_hooks(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor) {
+  if (hook == Hook::kAttemptEnd) return call_attempt_end(x, hidden, cursor);
   const cleat_exchange handle = x.handle();
-  const auto call = [&](auto&& body) { return call_chain(x, hook, hidden, cursor, body); };
-  switch (hook) {
-    case Hook::kRequest:
-    case Hook::kRoute:
-    case Hook::kReply:
-    case Hook::kResponse: return call([&](const ChainCall& one) { return enter<OfHead>(one, handle); });
-    case Hook::kAttempt: return call([&](const ChainCall& one) { return enter<decltype(cleat_plugin::on_attempt)>(one, handle, x.attempt); });
-    case Hook::kAttemptEnd: {
-      const bool head = x.end_how == kEndResponse;
-      const cleat_attempt_end end = {.size = sizeof(cleat_attempt_end),
-                                     .attempt = x.attempt,
-                                     .how = x.end_how,
-                                     .status = head ? x.response.status : 0U,
-                                     .flags = (x.can_retry() ? CLEAT_ATTEMPT_CAN_RETRY : 0U) | (x.attempt_unsent() ? CLEAT_ATTEMPT_UNSENT : 0U),
-                                     .reserved = 0,
-                                     .elapsed_us = x.worker.reactor.now_us() - x.upstream_start_us};
-      return call([&](const ChainCall& one) { return enter<decltype(cleat_plugin::on_attempt_end)>(one, handle, &end); });
-    }
-    default: return kContinue;
+  if (hook == Hook::kAttempt) {
+    return call_chain(x, hook, hidden, cursor, [&](const ChainCall& one) { return enter<decltype(cleat_plugin::on_attempt)>(one, handle, x.attempt); });
   }
+  return call_chain(x, hook, hidden, cursor, [&](const ChainCall& one) { return enter<OfHead>(one, handle); });  // on_request, route, reply, response
 }
 
 std::uint32_t call_body_hook(Exchange& x, Instance& i, bool response, std::uint8_t position, bool end) {

@@ -106,6 +106,7 @@ std::shared_ptr<Generation> make_generation() {
   auto listener = std::make_unique<Listener>();
   listener->config = generation->model.listeners.data();
   for (int i = 0; i < 2; ++i) listener->chain.instances.push_back(generation->instances[static_cast<std::size_t>(i)].get());
+  listener->chain.ready.prepare(listener->chain, 1);
   listener->routes.resize(1);
   Route& route = listener->routes[0];
   route.config = listener->config->routes.data();
