@@ -181,13 +181,7 @@ bool Hosted::wait_until(Clock::time_point until, const std::function<bool()>& do
   ++waiters_;
   bool is_done;
   for (;;) {
-    while (!jobs_.empty()) {
-      const std::function<void()> job = std::move(jobs_.front());
-      jobs_.pop_front();
-      lock.unlock();
-      job();
-      lock.lock();
-    }
+    do_jobs(lock);
     if ((is_done = done())) break;
     if (until == Clock::time_point::max()) {
       changed_.wait(lock);
@@ -207,12 +201,14 @@ std::shared_ptr<Process> Hosted::process() {
   return process_;
 }
 
-void Hosted::violated(const Process& process, const char* what) {
+void Hosted::violated(const Process& process, const char* what) { put_an_end(process, std::string("sent what it must not: ") + what); }
+
+void Hosted::put_an_end(const Process& process, const std::string& why) {
   std::uint64_t life = process.life;
   life_.compare_exchange_strong(life, 0);
   {
     const std::lock_guard lock(mutex_);
-    if (violation_.empty()) violation_ = std::string("sent what it must not: ") + what;
+    if (violation_.empty()) violation_ = why;
   }
   process.kill();
   wake();
@@ -521,22 +517,11 @@ void Hosted::look_at_rings() {
       lane.ping.store(true);
       post(lane, worker);
     } else if (waits && now - progress.since >= hang) {
-      violation_of_hang(worker);
+      put_an_end(*process_, "is stuck: its thread of worker " + std::to_string(worker) + " has done nothing for " + std::to_string(hang.count()) + " ms");
       return;
     }
     if (waits && ring.asleep.exchange(0) != 0) process_->wake(worker);
   }
-}
-
-void Hosted::violation_of_hang(std::uint32_t worker) {
-  {
-    const std::lock_guard lock(mutex_);
-    violation_ = "is stuck: its thread of worker " + std::to_string(worker) + " has done nothing for " +
-                 std::to_string(hosting_.settings.hang.count()) + " ms";
-  }
-  std::uint64_t life = process_->life;
-  life_.compare_exchange_strong(life, 0);
-  process_->kill();
 }
 
 void Hosted::say(std::uint32_t level, const std::string& text) const { host.core->log(self, level, str(text)); }

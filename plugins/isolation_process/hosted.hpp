@@ -61,6 +61,7 @@ class Hosted {
 
  private:
   enum class State : std::uint8_t { kStarting, kUp, kDown, kEnded };
+  void put_an_end(const Process& process, const std::string& why);  // [any] it is not used any more, and killed
 
   // --- its thread (hosted.cpp) ---
   void run();
@@ -70,7 +71,6 @@ class Hosted {
   void turn(Clock::time_point until);
   void look_at_rings();
   void receive();
-  void violation_of_hang(std::uint32_t worker);
   Answer ask(cleat::isolation::Function function, const std::string& arguments);  // on its thread
   void watch(const Process& process);
   void say(std::uint32_t level, const std::string& text) const;
@@ -80,7 +80,7 @@ class Hosted {
   // --- what the process asks (requests.cpp) ---
   void serve(const Frame& frame);
   void serve_on_control(std::uint32_t number, cleat::isolation::Function function, std::string arguments);
-  void run_jobs();                                  // [control]
+  void do_jobs(std::unique_lock<std::mutex>& lock); // [control] all there are, with the mutex released
   static void on_job(void* instance, cleat_status status, std::uint64_t owner, void* user);
 
   // --- the control thread's calls ---

@@ -28,6 +28,15 @@ std::uint64_t now_ms() {
   return static_cast<std::uint64_t>(t.tv_sec) * 1000 + static_cast<std::uint64_t>(t.tv_nsec) / 1'000'000;
 }
 
+HookHead head_of(HookNumber hook, std::uint64_t subject, std::uint32_t extra) {
+  HookHead head{.call = 0, .hook = hook, .subject = subject, .body_max = 0, .route = 0, .extra = extra, .has = 0, .now_ms = now_ms()};
+  void* route = nullptr;
+  if (!is_of_connection(hook) && host.core->route_config(subject, &route) == CLEAT_OK) {
+    head.route = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(route));
+  }
+  return head;
+}
+
 void write_fields(Writer& out, const cleat_header* fields, std::uint64_t count) {
   out.number(static_cast<std::uint32_t>(count));
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -119,21 +128,19 @@ Lane::State* Lane::state_of(cleat_exchange x, bool make) const {
 cleat_verdict Lane::call(HookNumber hook, std::uint64_t subject, std::uint32_t extra, const cleat_attempt_end* end) {
   const bool exchange = !is_of_connection(hook);
   const bool there = current();
-  HookHead head{.call = 0, .hook = hook, .subject = subject, .body_max = 0, .route = 0, .extra = extra, .has = 0, .now_ms = now_ms()};
   if (exchange) {
     State* const state = state_of(subject, true);
     if (state == nullptr) return fail(subject, "no memory of the exchange is left");
     if (state->life == 0) state->life = there ? life_ : kLost;
     if (!there) return fail(subject, "its process is not there: it is being started again");
     if (state->life != life_) return fail(subject, "the exchange began before its process was there");
-    void* route = nullptr;
-    if (host.core->route_config(subject, &route) == CLEAT_OK) head.route = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(route));
   } else {
     if (!there) return fail(subject, "its process is not there: it is being started again");
     if (hook == HookNumber::kTls && hosted_.has(HookNumber::kConnection) && !connections_.contains(subject)) {
       return fail(subject, "the connection began before its process was there");
     }
   }
+  HookHead head = head_of(hook, subject, extra);
   head.call = enter(subject, exchange);
   out_.clear();
   write_snapshot(out_, head, end, process_->keys);
@@ -164,13 +171,8 @@ void Lane::tell(HookNumber hook, std::uint64_t subject) {
     if (!begun && hosted_.has(HookNumber::kConnection)) return;
   }
   if (hosted_.has(hook)) {
-    HookHead head{.call = 0, .hook = hook, .subject = subject, .body_max = 0, .route = 0, .extra = 0, .has = 0, .now_ms = now_ms()};
-    void* route = nullptr;
-    if (exchange && host.core->route_config(subject, &route) == CLEAT_OK) {
-      head.route = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(route));
-    }
     out_.clear();
-    write_snapshot(out_, head, nullptr, process_->keys);
+    write_snapshot(out_, head_of(hook, subject, 0), nullptr, process_->keys);
     if (write_kept() && write(out_.bytes, true)) return;
     hosted_.count_failed(1);
     begun = true;

@@ -128,19 +128,19 @@ void Hosted::serve_on_control(std::uint32_t number, Function function, std::stri
 }
 
 void Hosted::on_job(void* instance, cleat_status status, std::uint64_t, void*) {
-  if (status == CLEAT_OK) static_cast<Hosted*>(instance)->run_jobs();
+  if (status != CLEAT_OK) return;
+  auto& self = *static_cast<Hosted*>(instance);
+  std::unique_lock lock(self.mutex_);
+  self.do_jobs(lock);
 }
 
-void Hosted::run_jobs() {
-  for (;;) {
-    std::function<void()> job;
-    {
-      const std::lock_guard lock(mutex_);
-      if (jobs_.empty()) return;
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
-    }
+void Hosted::do_jobs(std::unique_lock<std::mutex>& lock) {
+  while (!jobs_.empty()) {
+    const std::function<void()> job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
     job();
+    lock.lock();
   }
 }
 
