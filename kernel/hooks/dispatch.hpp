@@ -28,9 +28,12 @@ namespace detail {
 inline bool is_sampled(HookCounters& counters) {
   return (std::atomic_ref<std::uint64_t>(counters.calls).load(std::memory_order_relaxed) & (kSampleEvery - 1)) == 0;
 }
-inline void count_call(HookCounters& counters) {
+// Counts the call that begins, and stamps it; the exchange is stamped before. word: StampedHook::word.
+inline void begin_call(CallStamp& stamp, HookCounters& counters, Instance* instance, std::uint32_t word) {
   std::atomic_ref<std::uint64_t> calls(counters.calls);
   calls.store(calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  stamp.instance = instance;
+  stamp.hook.store(word);
 }
 
 inline std::uint32_t checked(Worker& worker, Instance& instance, Hook hook, std::uint32_t verdict) {
@@ -53,10 +56,8 @@ template <class Call>
 inline std::uint32_t call_hook(Worker& worker, Instance& instance, Hook hook, Exchange* exchange, std::uint8_t position, Call&& call) {
   HookCounters& counters = instance.counters(worker.index, hook);
   const bool sampled = detail::is_sampled(counters);
-  detail::count_call(counters);
-  worker.stamp.instance = &instance;
   worker.stamp.exchange = exchange;
-  worker.stamp.hook.store(StampedHook::word(hook, position));
+  detail::begin_call(worker.stamp, counters, &instance, StampedHook::word(hook, position));
   const std::uint64_t begin = sampled ? sample_begin() : 0;
   std::uint32_t verdict;
   try {

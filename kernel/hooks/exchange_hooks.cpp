@@ -38,18 +38,14 @@ std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint
     const bool sampled = detail::is_sampled(*one->counters);
     if (!sampled && hidden == 0) [[likely]] {
       for (; one != end; ++one) {
-        detail::count_call(*one->counters);
-        stamp.instance = one->instance;
-        stamp.hook.store(one->stamp);
+        detail::begin_call(stamp, *one->counters, one->instance, one->stamp);
         verdict = call(*one);
         if (verdict != CLEAT_CONTINUE || x.asked()) [[unlikely]] break;
       }
     } else {
       for (; one != end; ++one) {
         if ((hidden >> (one->stamp >> StampedHook::kPositionShift) & 1) != 0) continue;
-        detail::count_call(*one->counters);
-        stamp.instance = one->instance;
-        stamp.hook.store(one->stamp);
+        detail::begin_call(stamp, *one->counters, one->instance, one->stamp);
         const std::uint64_t begin = sampled ? sample_begin() : 0;
         verdict = call(*one);
         if (sampled) sample_end(*one->counters, begin);

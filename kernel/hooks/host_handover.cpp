@@ -7,7 +7,6 @@
 #include "kernel/hooks/handover.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
-#include "kernel/hooks/library.hpp"
 
 namespace cleat::hooks {
 namespace {
@@ -45,7 +44,7 @@ std::string because(const CallOutcome& outcome) {
 const cleat_host_handover kHostHandover = {.size = sizeof(cleat_host_handover), .reserved = 0, .write = handover_write};
 
 bool hand_over(Instance& from, Instance& to, const config::Node& at, config::Diagnostics& diagnostics) {
-  if (from.handover == nullptr || to.handover == nullptr || from.library->note().name != to.library->note().name) return true;
+  if (from.handover == nullptr || to.handover == nullptr || from.note.name != to.note.name) return true;
   const auto say = [&](log::Level level, const std::string& text) { log::write(level, "plugin/" + to.name, text); };
   if (from.quarantine.out()) {
     say(log::Level::kWarn, "it begins anew: the instance before it is in quarantine");

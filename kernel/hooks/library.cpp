@@ -83,6 +83,18 @@ bool brings_go(const ElfFile& elf) {
   return built.ok() && built->has_value();
 }
 
+// Whether this host agrees to a file, before any of it is run: its image, and its note.
+Result<ElfFile> agree(const PluginFile& file, Note& note) {
+  Result<ElfFile> elf = ElfFile::open(file.bytes);
+  if (!elf.ok()) return elf;
+  if (const std::string why = refuse_machine(*elf); !why.empty()) return Error{why};
+  Result<Note> read = read_note(file.bytes);
+  if (!read.ok()) return Error{read.error()};
+  if (const std::string why = refuse(*read); !why.empty()) return Error{why};
+  note = std::move(*read);
+  return elf;
+}
+
 std::string named(std::string_view what, const CallOutcome& outcome, std::string_view silence) {
   return std::string(what) + (outcome.words.empty() ? std::string(silence) : outcome.words);
 }
@@ -126,13 +138,10 @@ void Library::link(const std::string& file, cleat_plugin_v1_fn entry) { linked()
 Result<JudgedFile> Library::judge(const std::string& file) {
   Result<PluginFile> read = read_plugin_file(file);
   if (!read.ok()) return Error{read.error()};
-  Result<ElfFile> elf = ElfFile::open(read->bytes);
+  Note note;
+  const Result<ElfFile> elf = agree(*read, note);
   if (!elf.ok()) return Error{elf.error()};
-  if (const std::string why = refuse_machine(*elf); !why.empty()) return Error{why};
-  Result<Note> note = read_note(read->bytes);
-  if (!note.ok()) return Error{note.error()};
-  if (const std::string why = refuse(*note); !why.empty()) return Error{why};
-  return JudgedFile{std::move(*read), std::move(*note)};
+  return JudgedFile{std::move(note), std::move(read->sha256)};
 }
 
 Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cleat_host* host) {
@@ -143,11 +152,10 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
     if (!why.empty()) return Error{why};
     return library;
   }
-  Result<JudgedFile> judged = judge(file);
-  if (!judged.ok()) return Error{judged.error()};
-  const PluginFile* const read = &judged->file;
-  const Note* const note = &judged->note;
-  Result<ElfFile> elf = ElfFile::open(read->bytes);
+  Result<PluginFile> read = read_plugin_file(file);
+  if (!read.ok()) return Error{read.error()};
+  Note note;
+  Result<ElfFile> elf = agree(*read, note);
   if (!elf.ok()) return Error{elf.error()};
 
   const Key key{read->sha256, host};
@@ -164,7 +172,7 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
 
   Result<std::string> part = elf->loadable_part();
   if (!part.ok()) return Error{part.error()};
-  Result<PrivateCopy> copy = PrivateCopy::make(note->name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", *part);
+  Result<PrivateCopy> copy = PrivateCopy::make(note.name + "." + read->sha256.substr(0, 16) + "." + std::to_string(::getpid()) + ".so", *part);
   if (!copy.ok()) return Error{copy.error()};
   // Boost.DLL passes these flags to dlopen as they are, and leaves its message to dlerror.
   const LoadStamp loading(file.c_str());
@@ -182,7 +190,7 @@ Result<std::shared_ptr<Library>> Library::open(const std::string& file, const cl
   Loaded& entry = loaded()[key];
   entry.handle = handle;
   const std::shared_ptr<Library> library(new Library);
-  library->note_ = *note;
+  library->note_ = note;
   library->sha256_ = read->sha256;
   library->file_ = file;
   watch::note_modules(copy->path(), file);

@@ -30,13 +30,13 @@ struct PluginFile {
 Result<PluginFile> read_plugin_file(const std::string& file);
 
 struct JudgedFile {
-  PluginFile file;
   Note note;
+  std::string sha256;  // of its content
 };
 
 class Library {
  public:
-  // The file and its note, once this host has agreed to it: nothing of it has been run.
+  // What is to be said of a file that this host agrees to: nothing of it has been run.
   static Result<JudgedFile> judge(const std::string& file);
 
   // Loads the file, or finds its content among those loaded for this host. The error is a sentence about the file, without its name.

@@ -175,7 +175,7 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
       return false;
     }
     instance.note = judged->note;
-    instance.sha256 = judged->file.sha256;
+    instance.sha256 = judged->sha256;
     instance.hosting_ = hosting(wanted, *file, judged->note, diagnostics.file());
     instance.hosted = config::to_json(*instance.hosting_);
     file = find_file("isolation_" + wanted.isolation, folders_, diagnostics.file());
