@@ -13,6 +13,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "plugin_api/types.h"
 
@@ -201,5 +202,59 @@ class Reader {
   std::string_view left_;
   bool ok_ = true;
 };
+
+// --- control frames ---
+inline constexpr std::size_t kFrameHead = 1 + 4 + 2;
+
+struct Frame {
+  bool is_answer = false;
+  std::uint32_t number = 0;
+  Function function{};     // of the request, in an answer too
+  std::int32_t status = 0; // of an answer
+  std::string_view error;  // of an answer
+  std::string_view rest;   // arguments; what it answers
+};
+
+// What follows the size. False: it is no frame. The views point into `bytes`.
+inline bool read_frame(std::string_view bytes, Frame& frame) {
+  Reader in(bytes);
+  const auto kind = in.number<std::uint8_t>();
+  frame = {};
+  frame.is_answer = kind == 1;
+  frame.number = in.number<std::uint32_t>();
+  frame.function = in.number<Function>();
+  std::size_t head = kFrameHead;
+  if (frame.is_answer) {
+    frame.status = in.number<std::int32_t>();
+    frame.error = in.text();
+    head += 4 + 4 + frame.error.size();
+  }
+  if (kind > 1 || !in.ok()) return false;
+  frame.rest = bytes.substr(head);
+  return true;
+}
+
+// With the size in front.
+inline std::string request_frame(std::uint32_t number, Function function, std::string_view arguments) {
+  Writer frame;
+  frame.number(static_cast<std::uint32_t>(kFrameHead + arguments.size()));
+  frame.number(std::uint8_t{0});
+  frame.number(number);
+  frame.number(function);
+  frame.bytes.append(arguments);
+  return std::move(frame.bytes);
+}
+
+inline std::string answer_frame(std::uint32_t number, Function function, std::int32_t status, std::string_view error, std::string_view rest) {
+  Writer frame;
+  frame.number(static_cast<std::uint32_t>(kFrameHead + 4 + 4 + error.size() + rest.size()));
+  frame.number(std::uint8_t{1});
+  frame.number(number);
+  frame.number(function);
+  frame.number(status);
+  frame.text(error);
+  frame.bytes.append(rest);
+  return std::move(frame.bytes);
+}
 
 }  // namespace cleat::isolation

@@ -9,44 +9,10 @@ namespace isolation_process {
 
 using namespace cleat::isolation;
 
-bool read_frame(std::string_view bytes, Frame& frame) {
-  Reader in(bytes);
-  const auto kind = in.number<std::uint8_t>();
-  frame = {};
-  frame.number = in.number<std::uint32_t>();
-  frame.answer = kind == 1;
-  frame.function = in.number<Function>();
-  std::size_t head = 7;
-  if (frame.answer) {
-    frame.status = in.number<std::int32_t>();
-    frame.error = in.text();
-    head += 8 + frame.error.size();
-  }
-  if (kind > 1 || !in.ok()) return false;
-  frame.rest = bytes.substr(head);
-  return true;
-}
-
-bool Channel::request(std::uint32_t number, Function function, std::string_view arguments) {
-  Writer frame;
-  frame.number(static_cast<std::uint32_t>(7 + arguments.size()));
-  frame.number(std::uint8_t{0});
-  frame.number(number);
-  frame.number(function);
-  frame.bytes.append(arguments);
-  return send(frame.bytes);
-}
+bool Channel::request(std::uint32_t number, Function function, std::string_view arguments) { return send(request_frame(number, function, arguments)); }
 
 bool Channel::answer(std::uint32_t number, Function function, std::int32_t status, std::string_view error, std::string_view rest) {
-  Writer frame;
-  frame.number(static_cast<std::uint32_t>(15 + error.size() + rest.size()));
-  frame.number(std::uint8_t{1});
-  frame.number(number);
-  frame.number(function);
-  frame.number(status);
-  frame.text(error);
-  frame.bytes.append(rest);
-  return send(frame.bytes);
+  return send(answer_frame(number, function, status, error, rest));
 }
 
 bool Channel::send(std::string_view bytes) {

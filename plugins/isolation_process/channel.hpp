@@ -12,18 +12,6 @@
 
 namespace isolation_process {
 
-struct Frame {
-  bool answer = false;
-  std::uint32_t number = 0;
-  cleat::isolation::Function function{};  // of the request, in an answer too
-  std::int32_t status = 0;                // of an answer
-  std::string_view error;                 // of an answer
-  std::string_view rest;                  // arguments; what it answers
-};
-
-// False: it is no frame. The views point into `bytes`.
-bool read_frame(std::string_view bytes, Frame& frame);
-
 class Channel {
  public:
   static constexpr std::size_t kOutMax = std::size_t{2} * cleat::isolation::kControlFrameMax;

@@ -481,7 +481,7 @@ void Hosted::receive() {
       violated(*process_, "what is on its socket is no message");
       return;
     }
-    if (!frame.answer) {
+    if (!frame.is_answer) {
       serve(frame);
       continue;
     }

@@ -78,7 +78,7 @@ class Hosted {
   void set_state(State state);
 
   // --- what the process asks (requests.cpp) ---
-  void serve(const Frame& frame);
+  void serve(const cleat::isolation::Frame& frame);
   void serve_on_control(std::uint32_t number, cleat::isolation::Function function, std::string arguments);
   void do_jobs(std::unique_lock<std::mutex>& lock); // [control] all there are, with the mutex released
   static void on_job(void* instance, cleat_status status, std::uint64_t owner, void* user);

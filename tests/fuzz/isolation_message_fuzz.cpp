@@ -42,8 +42,8 @@ void read_message(std::string_view bytes) {
 }
 
 void read_frame(std::string_view bytes) {
-  isolation_process::Frame frame;
-  if (!isolation_process::read_frame(bytes, frame)) return;
+  cleat::isolation::Frame frame;
+  if (!cleat::isolation::read_frame(bytes, frame)) return;
   check(within(frame.error, bytes) && within(frame.rest, bytes));
   isolation_process::Message message;
   cleat::isolation::Reader in(frame.rest);

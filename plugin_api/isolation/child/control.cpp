@@ -16,22 +16,6 @@ namespace cleat::isolation {
 namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kFrameHead = 1 + 4 + 2;
-
-std::string frame(bool is_answer, std::uint32_t number, Function function) {
-  Writer writer;
-  writer.number(std::uint32_t{0});  // the size, once it is known
-  writer.number(static_cast<std::uint8_t>(is_answer));
-  writer.number(number);
-  writer.number(function);
-  return std::move(writer.bytes);
-}
-
-void set_size(std::string& bytes) {
-  const auto size = static_cast<std::uint32_t>(bytes.size() - 4);
-  std::memcpy(bytes.data(), &size, sizeof size);
-}
-
 int left_ms(std::uint64_t until_us) {
   const std::uint64_t now = monotonic_us();
   return now >= until_us ? 0 : static_cast<int>((until_us - now) / 1000 + 1);
@@ -48,20 +32,9 @@ std::optional<Control::Frame> Control::cut() {
   std::memcpy(&size, all.data(), sizeof size);
   if (size < kFrameHead || size > kControlFrameMax) die("a control frame of " + std::to_string(size) + " bytes cannot be");
   if (all.size() - 4 < size) return std::nullopt;
-  Reader reader(all.substr(4, size));
-  Frame made;
-  const auto is_answer = reader.number<std::uint8_t>();
-  made.is_answer = is_answer == 1;
-  made.number = reader.number<std::uint32_t>();
-  made.function = reader.number<Function>();
-  std::size_t used = kFrameHead;
-  if (made.is_answer) {
-    made.status = reader.number<std::int32_t>();
-    made.error = reader.text();
-    used += 4 + 4 + made.error.size();
-  }
-  if (!reader.ok() || is_answer > 1) die("a control frame is not whole");
-  made.rest = all.substr(4 + used, size - used);
+  isolation::Frame found;
+  if (!read_frame(all.substr(4, size), found)) die("a control frame is not whole");
+  Frame made{found.is_answer, found.number, found.function, std::string(found.rest), found.status, std::string(found.error)};
   in_at_ += 4 + size;
   if (in_at_ == in_.size()) {
     in_.clear();
@@ -107,10 +80,8 @@ std::optional<Control::Frame> Control::next(int wait_ms) {
 std::int32_t Control::ask(Function function, std::string_view arguments, std::string& answer) {
   if (++number_ == 0) number_ = 1;
   const std::uint32_t number = number_;
-  std::string bytes = frame(false, number, function);
-  bytes.append(arguments);
+  const std::string bytes = request_frame(number, function, arguments);
   if (bytes.size() - 4 > kControlFrameMax) return hooks::fail_call(CLEAT_LIMIT, "the kernel takes no more than 16 MiB at once");
-  set_size(bytes);
   send(bytes);
   const std::uint64_t until = monotonic_us() + std::uint64_t{kAnswerWaitMs} * 1000;
   for (;;) {
@@ -162,22 +133,12 @@ void Control::send(std::string_view message) {
 
 void Control::answer(const Frame& request, std::int32_t status, std::string_view error, std::string_view rest) {
   if (request.number == 0) return;
-  Writer writer;
-  writer.bytes = frame(true, request.number, request.function);
-  writer.number(status);
-  writer.text(error);
-  writer.bytes.append(rest);
-  if (writer.bytes.size() - 4 > kControlFrameMax) die("an answer is larger than a control frame");
-  set_size(writer.bytes);
-  send(writer.bytes);
-}
-
-void Control::tell(Function function, std::string_view arguments) {
-  std::string bytes = frame(false, 0, function);
-  bytes.append(arguments);
-  set_size(bytes);
+  const std::string bytes = answer_frame(request.number, request.function, status, error, rest);
+  if (bytes.size() - 4 > kControlFrameMax) die("an answer is larger than a control frame");
   send(bytes);
 }
+
+void Control::tell(Function function, std::string_view arguments) { send(request_frame(0, function, arguments)); }
 
 void Control::log(std::uint32_t level, std::string_view text) {
   // Not a timed mutex: TSan does not see that one being locked.
@@ -191,12 +152,10 @@ void Control::log(std::uint32_t level, std::string_view text) {
     return;
   }
   const auto line = [&](std::uint32_t as, std::string_view words) {
-    Writer writer;
-    writer.bytes = frame(false, 0, Function::kLog);
-    writer.number(as);
-    writer.text(words.substr(0, kLogBytesMax));
-    set_size(writer.bytes);
-    out_ += writer.bytes;
+    Writer arguments;
+    arguments.number(as);
+    arguments.text(words.substr(0, kLogBytesMax));
+    out_ += request_frame(0, Function::kLog, arguments.bytes);
   };
   if (const std::uint64_t lost = lost_.exchange(0); lost != 0) line(CLEAT_WARN, std::to_string(lost) + " lines dropped: the kernel did not take them");
   line(level, text);

@@ -22,7 +22,7 @@ class Control {
   static constexpr std::size_t kLogBytesMax = 4'096;   // of a line; what is longer is cut
   static constexpr int kLogWaitMs = 10;                // for another thread's frame, before a line is dropped
 
-  struct Frame {
+  struct Frame {       // as the protocol's, but it owns its texts
     bool is_answer = false;
     std::uint32_t number = 0;
     Function function{};
