@@ -243,7 +243,7 @@ Json plugins(const Generation& now) {
 
 Json generations(const Generation& now) {
   Json retired = Json::array();  // instances that only generations no longer current have
-  hooks::each_instance([&](const hooks::Instance& one) {
+  hooks::all_instances().each([&](const hooks::Instance& one) {
     const auto same = [&](const auto& current) { return current.get() == &one; };
     if (std::any_of(now.instances.begin(), now.instances.end(), same)) return;
     retired.push_back({{"name", one.name}, {"generation", one.generation}});

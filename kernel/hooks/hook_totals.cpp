@@ -46,7 +46,7 @@ std::vector<HookRow> hook_totals() {
     Ended& past = ended();
     const std::lock_guard lock(past.mutex);
     all = past.names;
-    each_instance([&](const Instance& instance) {
+    all_instances().each([&](const Instance& instance) {
       if (instance.created()) add(instance, all[instance.name]);
     });
   }

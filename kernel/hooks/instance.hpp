@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernel/base/result.hpp"
+#include "kernel/base/slots.hpp"
 #include "kernel/config/model.hpp"
 #include "kernel/hooks/note.hpp"
 #include "kernel/hooks/quarantine.hpp"
@@ -93,27 +94,23 @@ class Instance {
   std::atomic<bool> created_{false};  // set last: who reads it true may read the rest
 };
 
+using Instances = Slots<Instance, 16>;
+Instances& all_instances();  // [any] of all generations
+
 // [any] The instance, or nullptr when it is gone. No lock. The pointer holds while its generation does: in a hook or callback of
 // that instance, on the control thread. Every other caller pins.
-Instance* find_instance(cleat_instance handle);
+inline Instance* find_instance(cleat_instance handle) { return all_instances().find(handle); }
 
 // [any] Keeps the instance from going away, for a call that came from a plugin's own thread. Short: ~Instance waits for it.
 class InstancePin {
  public:
-  explicit InstancePin(cleat_instance handle);
-  InstancePin(const InstancePin&) = delete;
-  InstancePin& operator=(const InstancePin&) = delete;
-  ~InstancePin();
-  explicit operator bool() const { return instance_ != nullptr; }
-  Instance* operator->() const { return instance_; }
+  explicit InstancePin(cleat_instance handle) : pin_(all_instances(), handle) {}
+  explicit operator bool() const { return pin_.get() != nullptr; }
+  Instance* operator->() const { return pin_.get(); }
 
  private:
-  Instance* instance_ = nullptr;
-  std::uint32_t slot_ = 0;
+  Instances::Pin pin_;
 };
-
-// [any] Every instance there is, pinned while `fn` runs: fn is short and calls no plugin.
-void each_instance(const std::function<void(Instance&)>& fn);
 
 // Turns a model's plugins into instances. Every failure (missing file, no note, wrong ABI, a required extension this host lacks,
 // create's refusal, configuration errors) goes to diagnostics, at the plugin's node, with the plugin's own words.

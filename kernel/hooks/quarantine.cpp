@@ -149,12 +149,12 @@ const Instance* leave_out_quarantined(Exchange& x, std::uint64_t missed) {
 
 void end_due_quarantines() {
   if (!any_quarantined()) return;
-  each_instance([](Instance& instance) { instance.quarantine.end_if_due(); });
+  all_instances().each([](Instance& instance) { instance.quarantine.end_if_due(); });
 }
 
 bool restore_instance(std::string_view name) {
   bool found = false;
-  each_instance([&](Instance& instance) {
+  all_instances().each([&](Instance& instance) {
     if (instance.created() && instance.name == name && instance.quarantine.restore()) found = true;
   });
   return found;

@@ -58,7 +58,7 @@ std::string with_instance(const OwnThread& thread, Use&& use) {
   std::string name;
   const hooks::Instance* const called = thread.stamp->instance;
   if (called == nullptr) return name;
-  hooks::each_instance([&](hooks::Instance& one) {
+  hooks::all_instances().each([&](hooks::Instance& one) {
     if (&one != called) return;
     name = one.name;
     use(one);
