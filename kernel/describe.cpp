@@ -30,9 +30,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array kClasses = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-constexpr std::array kOutcomes = {"none",           "1xx",             "2xx",   "3xx",     "4xx",       "5xx",
-                                  "connect_failed", "connect_timeout", "reset", "timeout", "malformed", "no_endpoint", "overflow"};
 constexpr std::array kStates = {"starting", "serving", "draining", "stopping"};
 constexpr std::array kLevels = {"debug", "info", "warn", "error"};
 

@@ -1,18 +1,12 @@
 #include "kernel/kernel_metrics.hpp"
 
-#include "kernel/base/check.hpp"
-
 namespace cleat::kernel_metrics {
 namespace {
 
 using metrics::Kind;
+using metrics::own_series;
 
 constexpr std::uint64_t kSeriesMax = 100'000;  // of each of the kernel's metrics
-
-constexpr std::string_view kClasses[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-constexpr std::string_view kOutcomes[] = {"none",          "1xx",             "2xx",   "3xx",     "4xx",       "5xx",        // a response
-                                          "connect_failed", "connect_timeout", "reset", "timeout", "malformed", "no_endpoint", "overflow"};
-static_assert(std::size(kOutcomes) == std::tuple_size_v<decltype(ClusterMetrics::outcomes)>);
 
 // From half a millisecond to a minute: what is less says that the proxy is not what takes time.
 const std::vector<std::uint64_t> kDurationsUs = {500,     1'000,   2'500,     5'000,     10'000,    25'000,     50'000,    100'000,
@@ -24,14 +18,7 @@ struct Ids {
 };
 
 metrics::MetricId define(Kind kind, const char* name, const char* help, std::vector<std::string> labels) {
-  Result<metrics::MetricId> id = metrics::define({.kind = kind,
-                                                  .name = name,
-                                                  .help = help,
-                                                  .labels = std::move(labels),
-                                                  .bounds = kind == Kind::kHistogram ? kDurationsUs : std::vector<std::uint64_t>{},
-                                                  .series_max = kSeriesMax});
-  CLEAT_CHECK(id.ok());
-  return *id;
+  return metrics::define_own(kind, name, help, std::move(labels), kSeriesMax, kind == Kind::kHistogram ? kDurationsUs : std::vector<std::uint64_t>{});
 }
 
 const Ids& ids() {
@@ -66,59 +53,53 @@ const Ids& ids() {
   return all;
 }
 
-metrics::SeriesId series(metrics::MetricId metric, const std::vector<std::string_view>& values) {
-  Result<metrics::SeriesId> id = metrics::series(metric, values);
-  CLEAT_CHECK(id.ok());
-  return *id;
-}
-
 }  // namespace
 
 void define_all() { ids(); }
 
 ListenerMetrics of_listener(std::string_view listener) {
   const Ids& all = ids();
-  ListenerMetrics made = {.requests = series(all.requests, {listener}),
-                          .connections = series(all.connections, {listener}),
-                          .active = series(all.active, {listener}),
-                          .exchanges = series(all.exchanges, {listener}),
-                          .bytes_received = series(all.bytes_received, {listener}),
-                          .bytes_sent = series(all.bytes_sent, {listener}),
-                          .tls_full = series(all.handshakes, {listener, "full"}),
-                          .tls_resumed = series(all.handshakes, {listener, "resumed"}),
-                          .tls_failed = series(all.handshakes, {listener, "failed"}),
+  ListenerMetrics made = {.requests = own_series(all.requests, {listener}),
+                          .connections = own_series(all.connections, {listener}),
+                          .active = own_series(all.active, {listener}),
+                          .exchanges = own_series(all.exchanges, {listener}),
+                          .bytes_received = own_series(all.bytes_received, {listener}),
+                          .bytes_sent = own_series(all.bytes_sent, {listener}),
+                          .tls_full = own_series(all.handshakes, {listener, "full"}),
+                          .tls_resumed = own_series(all.handshakes, {listener, "resumed"}),
+                          .tls_failed = own_series(all.handshakes, {listener, "failed"}),
                           .responses = {}};
-  for (std::size_t i = 0; i < made.responses.size(); ++i) made.responses[i] = series(all.responses, {listener, kClasses[i]});
+  for (std::size_t i = 0; i < made.responses.size(); ++i) made.responses[i] = own_series(all.responses, {listener, kClasses[i]});
   return made;
 }
 
 ProxyHeaderSeries of_proxy_headers(std::string_view listener) {
   const metrics::MetricId all = ids().proxy_headers;
-  return {.v1 = series(all, {listener, "v1"}),
-          .v2 = series(all, {listener, "v2"}),
-          .absent = series(all, {listener, "absent"}),
-          .refused = series(all, {listener, "refused"})};
+  return {.v1 = own_series(all, {listener, "v1"}),
+          .v2 = own_series(all, {listener, "v2"}),
+          .absent = own_series(all, {listener, "absent"}),
+          .refused = own_series(all, {listener, "refused"})};
 }
 
 RouteMetrics of_route(std::string_view listener, std::string_view route) {
-  RouteMetrics made = {.duration = series(ids().route_duration, {listener, route}), .requests = {}};
-  for (std::size_t i = 0; i < made.requests.size(); ++i) made.requests[i] = series(ids().route_requests, {listener, route, kClasses[i]});
+  RouteMetrics made = {.duration = own_series(ids().route_duration, {listener, route}), .requests = {}};
+  for (std::size_t i = 0; i < made.requests.size(); ++i) made.requests[i] = own_series(ids().route_requests, {listener, route, kClasses[i]});
   return made;
 }
 
 ClusterMetrics of_cluster(std::string_view cluster) {
   const Ids& all = ids();
-  ClusterMetrics made = {.attempts = series(all.attempts, {cluster}),
-                         .connect_failures = series(all.connect_failures, {cluster}),
-                         .overflows = series(all.overflows, {cluster}),
-                         .connections = series(all.upstream_connections, {cluster}),
-                         .in_flight = series(all.in_flight, {cluster}),
-                         .duration = series(all.attempt_duration, {cluster}),
+  ClusterMetrics made = {.attempts = own_series(all.attempts, {cluster}),
+                         .connect_failures = own_series(all.connect_failures, {cluster}),
+                         .overflows = own_series(all.overflows, {cluster}),
+                         .connections = own_series(all.upstream_connections, {cluster}),
+                         .in_flight = own_series(all.in_flight, {cluster}),
+                         .duration = own_series(all.attempt_duration, {cluster}),
                          .outcomes = {}};
-  for (std::size_t i = 1; i < made.outcomes.size(); ++i) made.outcomes[i] = series(all.outcomes, {cluster, kOutcomes[i]});
+  for (std::size_t i = 1; i < made.outcomes.size(); ++i) made.outcomes[i] = own_series(all.outcomes, {cluster, kOutcomes[i]});
   return made;
 }
 
-metrics::SeriesId limit_hits(std::string_view listener, std::string_view limit) { return series(ids().limit_hits, {listener, limit}); }
+metrics::SeriesId limit_hits(std::string_view listener, std::string_view limit) { return own_series(ids().limit_hits, {listener, limit}); }
 
 }  // namespace cleat::kernel_metrics

@@ -9,7 +9,11 @@
 
 namespace cleat {
 
-using ClassSeries = std::array<metrics::SeriesId, 6>;  // by status / 100; 0: ended without a response
+inline constexpr std::array kClasses = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};  // by status / 100; 0: ended without a response
+using ClassSeries = std::array<metrics::SeriesId, kClasses.size()>;
+
+inline constexpr std::array kOutcomes = {"none",           "1xx",             "2xx",   "3xx",     "4xx",       "5xx",  // a response, else 5 + CLEAT_END_*
+                                         "connect_failed", "connect_timeout", "reset", "timeout", "malformed", "no_endpoint", "overflow"};
 
 struct ListenerMetrics {
   metrics::SeriesId requests = 0, connections = 0, active = 0, exchanges = 0, bytes_received = 0, bytes_sent = 0;
@@ -28,7 +32,7 @@ struct RouteMetrics {
 
 struct ClusterMetrics {
   metrics::SeriesId attempts = 0, connect_failures = 0, overflows = 0, connections = 0, in_flight = 0, duration = 0;
-  std::array<metrics::SeriesId, 13> outcomes{};  // of attempts: by status / 100 where a response came, else 5 + CLEAT_END_*
+  std::array<metrics::SeriesId, kOutcomes.size()> outcomes{};  // of attempts
 };
 
 namespace kernel_metrics {

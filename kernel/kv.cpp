@@ -7,19 +7,13 @@
 #include <set>
 #include <utility>
 
-#include "kernel/base/check.hpp"
 #include "kernel/base/reactor.hpp"
 
 namespace cleat::kv {
 namespace {
 
 metrics::SeriesId gauge(const char* name, const char* help, const std::string& space) {
-  Result<metrics::MetricId> id =
-      metrics::define({.kind = metrics::Kind::kGauge, .name = name, .help = help, .labels = {"space"}, .bounds = {}, .series_max = 1'000});
-  CLEAT_CHECK(id.ok());
-  Result<metrics::SeriesId> series = metrics::series(*id, {space});
-  CLEAT_CHECK(series.ok());
-  return *series;
+  return metrics::own_series(metrics::define_own(metrics::Kind::kGauge, name, help, {"space"}), {space});
 }
 
 std::uint64_t now_ms() { return monotonic_us() / 1000; }

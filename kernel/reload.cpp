@@ -7,7 +7,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/events.hpp"
 #include "kernel/hooks/guard.hpp"
@@ -23,19 +22,9 @@ constexpr const char* kEnding = "the process is ending";
 
 void say(log::Level level, std::string_view text) { log::write(level, "kernel", text); }
 
-metrics::SeriesId metric(metrics::Kind kind, const char* name, const char* help, std::vector<std::string> labels = {},
-                         const std::vector<std::string_view>& values = {}) {
-  Result<metrics::MetricId> id = metrics::define(
-      {.kind = kind, .name = name, .help = help, .labels = std::move(labels), .bounds = {}, .series_max = 16});
-  CLEAT_CHECK(id.ok());  // defined before any plugin could take the name for something else
-  Result<metrics::SeriesId> series = metrics::series(*id, values);
-  CLEAT_CHECK(series.ok());
-  return *series;
-}
-
 metrics::SeriesId retired_gauge() {
-  static const metrics::SeriesId all = metric(metrics::Kind::kGauge, "cleat_generations_retired",
-                                              "Generations that are no longer current and have exchanges or connections still.");
+  static const metrics::SeriesId all = metrics::own_series(metrics::define_own(
+      metrics::Kind::kGauge, "cleat_generations_retired", "Generations that are no longer current and have exchanges or connections still."));
   return all;
 }
 
@@ -69,10 +58,11 @@ std::int64_t retired_generations() { return metrics::value(retired_gauge()); }
 Reloader::Reloader(asio::io_context& io, const std::vector<std::unique_ptr<Worker>>& workers, std::string config_file,
                    std::function<void(const ListeningSockets&)> listening_changed)
     : io_(io), late_(io), watch_(io), warm_(io), workers_(workers), file_(std::move(config_file)), listening_changed_(std::move(listening_changed)) {
-  generation_ = metric(metrics::Kind::kGauge, "cleat_generation", "Number of the generation in force.");
-  constexpr const char* kHelp = "Changes of the configuration that were tried, by what came of them.";
-  applied_ = metric(metrics::Kind::kCounter, "cleat_reloads_total", kHelp, {"result"}, {"applied"});
-  refused_ = metric(metrics::Kind::kCounter, "cleat_reloads_total", kHelp, {"result"}, {"refused"});
+  generation_ = metrics::own_series(metrics::define_own(metrics::Kind::kGauge, "cleat_generation", "Number of the generation in force."));
+  const metrics::MetricId reloads = metrics::define_own(
+      metrics::Kind::kCounter, "cleat_reloads_total", "Changes of the configuration that were tried, by what came of them.", {"result"});
+  applied_ = metrics::own_series(reloads, {"applied"});
+  refused_ = metrics::own_series(reloads, {"refused"});
   retired_gauge();
 }
 

@@ -120,6 +120,7 @@ class Server final : public ServerControl {
   asio::steady_timer deadline_{io_};
   asio::steady_timer log_count_{io_};
   std::vector<std::unique_ptr<Worker>> workers_;
+  const metrics::SeriesId log_drops_;
   HotRestart hot_restart_;
   Reloader reloader_;
   std::vector<std::thread> threads_;
@@ -128,13 +129,14 @@ class Server final : public ServerControl {
   bool told_ = false;                                  // to stop, by a signal
   std::size_t started_ = 0, drained_ = 0, ended_ = 0;  // workers
   std::map<std::uint64_t, std::string> completions_;   // that plugins owe; to the instance's name
-  metrics::SeriesId log_drops_ = 0;
   std::uint64_t log_drops_counted_ = 0;
   int code_ = kDone;
 };
 
 Server::Server(std::uint32_t workers, const RunOptions& options, Handover given)
-    : hot_restart_(io_, options.process, std::move(given), [this] { drain(); }, [this] { hurry(); }),
+    : log_drops_(metrics::own_series(metrics::define_own(metrics::Kind::kCounter, "cleat_log_dropped_total",
+                                                         "Log lines dropped: more than the log takes at once, or nobody read standard error."))),
+      hot_restart_(io_, options.process, std::move(given), [this] { drain(); }, [this] { hurry(); }),
       reloader_(io_, workers_, options.config_file, [this](const ListeningSockets& now) { hot_restart_.listening(now); }) {
   std::vector<Worker*> all;
   for (std::uint32_t i = 0; i < workers; ++i) {
@@ -142,15 +144,6 @@ Server::Server(std::uint32_t workers, const RunOptions& options, Handover given)
     all.push_back(workers_.back().get());
   }
   set_workers(std::move(all));
-  Result<metrics::MetricId> drops = metrics::define({.kind = metrics::Kind::kCounter,
-                                                     .name = "cleat_log_dropped_total",
-                                                     .help = "Log lines dropped: more than the log takes at once, or nobody read standard error.",
-                                                     .labels = {},
-                                                     .bounds = {},
-                                                     .series_max = 1});
-  if (drops.ok()) {
-    if (Result<metrics::SeriesId> series = metrics::series(*drops, {}); series.ok()) log_drops_ = *series;
-  }
 }
 
 Server::~Server() {
@@ -171,7 +164,7 @@ int Server::run(std::shared_ptr<Generation> generation, ListeningSockets sockets
   // Not before: a plugin whose create hangs can be ended by the interrupt key.
   for (const int number : {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP}) signals_.add(number);
   wait_for_signals();
-  if (log_drops_ != 0) count_log_drops();
+  count_log_drops();
   try {
     start_threads();
   } catch (const std::exception& error) {

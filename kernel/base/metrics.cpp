@@ -264,6 +264,13 @@ Result<SeriesId> series(MetricId id, const std::vector<std::string_view>& values
   return made;
 }
 
+MetricId define_own(Kind kind, const char* name, const char* help, std::vector<std::string> labels, std::uint64_t series_max,
+                    std::vector<std::uint64_t> bounds) {
+  return define({kind, name, help, std::move(labels), std::move(bounds), series_max}).value();
+}
+
+SeriesId own_series(MetricId metric, const std::vector<std::string_view>& values) { return series(metric, values).value(); }
+
 bool valid(SeriesId series) { return record_of(series) != nullptr; }
 
 void add(SeriesId series, std::int64_t value) {

@@ -35,6 +35,10 @@ void set_thread_shard(std::uint32_t worker);
 
 Result<MetricId> define(const Definition& definition);                                  // [any] takes a lock
 Result<SeriesId> series(MetricId metric, const std::vector<std::string_view>& values);  // [any] takes a lock
+// The same for the kernel's own, which are defined before a plugin could take their names for something else: they cannot fail.
+MetricId define_own(Kind kind, const char* name, const char* help, std::vector<std::string> labels = {}, std::uint64_t series_max = 1'000,
+                    std::vector<std::uint64_t> bounds = {});
+SeriesId own_series(MetricId metric, const std::vector<std::string_view>& values = {});
 bool valid(SeriesId series);                         // [any] no lock
 inline Kind kind(SeriesId series) { return static_cast<Kind>(series >> 24 & 0xff); }  // REQUIRES a valid series
 void add(SeriesId series, std::int64_t value);       // [any] no lock; REQUIRES a valid series

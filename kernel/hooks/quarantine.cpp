@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/reactor.hpp"
 #include "kernel/events.hpp"
@@ -13,29 +12,18 @@
 namespace cleat::hooks {
 namespace {
 
-metrics::MetricId define(metrics::Kind kind, const char* name, const char* help) {
-  Result<metrics::MetricId> id =
-      metrics::define({.kind = kind, .name = name, .help = help, .labels = {"instance"}, .bounds = {}, .series_max = 10'000});
-  CLEAT_CHECK(id.ok());
-  return *id;
-}
+constexpr std::uint64_t kSeriesMax = 10'000;
 
 metrics::MetricId gauge() {
-  static const metrics::MetricId id =
-      define(metrics::Kind::kGauge, "cleat_plugin_quarantined", "1 while the instance is taken out for failing or stalling too often.");
+  static const metrics::MetricId id = metrics::define_own(
+      metrics::Kind::kGauge, "cleat_plugin_quarantined", "1 while the instance is taken out for failing or stalling too often.", {"instance"}, kSeriesMax);
   return id;
 }
 
 metrics::MetricId counter() {
   static const metrics::MetricId id =
-      define(metrics::Kind::kCounter, "cleat_plugin_quarantines_total", "How often the instance was taken out.");
+      metrics::define_own(metrics::Kind::kCounter, "cleat_plugin_quarantines_total", "How often the instance was taken out.", {"instance"}, kSeriesMax);
   return id;
-}
-
-metrics::SeriesId series(metrics::MetricId id, const std::string& instance) {
-  Result<metrics::SeriesId> made = metrics::series(id, {instance});
-  CLEAT_CHECK(made.ok());  // names are at most 128 bytes
-  return *made;
 }
 
 std::uint64_t now_ms() { return monotonic_us() / 1000; }
@@ -61,8 +49,8 @@ void Quarantine::begin(std::string instance, const config::Quarantine& policy) {
   policy_ = policy;
   failures_.times.assign(policy.failures, 0);
   stalls_.times.assign(policy.stalls, 0);
-  gauge_ = series(gauge(), instance_);
-  count_ = series(counter(), instance_);
+  gauge_ = metrics::own_series(gauge(), {instance_});
+  count_ = metrics::own_series(counter(), {instance_});
 }
 
 std::size_t Quarantine::Ring::since(std::uint64_t ms) const {

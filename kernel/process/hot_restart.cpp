@@ -10,7 +10,6 @@
 #include <fstream>
 #include <utility>
 
-#include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
 
@@ -22,16 +21,9 @@ namespace asio = boost::asio;
 void say(log::Level level, const std::string& text) { log::write(level, "kernel", text); }
 
 void show_restarts(std::uint32_t restarts) {
-  Result<metrics::MetricId> id = metrics::define({.kind = metrics::Kind::kGauge,
-                                                  .name = "cleat_process_restarts",
-                                                  .help = "How often the supervisor has started a process again after one that crashed.",
-                                                  .labels = {},
-                                                  .bounds = {},
-                                                  .series_max = 1});
-  CLEAT_CHECK(id.ok());  // defined before any plugin could take the name for something else
-  Result<metrics::SeriesId> series = metrics::series(*id, {});
-  CLEAT_CHECK(series.ok());
-  metrics::add(*series, restarts);
+  const metrics::MetricId id = metrics::define_own(metrics::Kind::kGauge, "cleat_process_restarts",
+                                                   "How often the supervisor has started a process again after one that crashed.");
+  metrics::add(metrics::own_series(id), restarts);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <atomic>
 #include <string>
 
-#include "kernel/base/check.hpp"
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
 #include "kernel/base/reactor.hpp"
@@ -39,16 +38,9 @@ std::uint64_t look_ms() {
 }
 
 metrics::MetricId stalls_metric() {
-  static const metrics::MetricId id = [] {
-    Result<metrics::MetricId> made = metrics::define({.kind = metrics::Kind::kCounter,
-                                                      .name = "cleat_plugin_stalls_total",
-                                                      .help = "Calls of a plugin's hook that held their thread for longer than watchdog.stall.",
-                                                      .labels = {"instance", "hook"},
-                                                      .bounds = {},
-                                                      .series_max = 10'000});
-    CLEAT_CHECK(made.ok());  // defined before any plugin could take the name for something else
-    return *made;
-  }();
+  static const metrics::MetricId id =
+      metrics::define_own(metrics::Kind::kCounter, "cleat_plugin_stalls_total",
+                          "Calls of a plugin's hook that held their thread for longer than watchdog.stall.", {"instance", "hook"}, 10'000);
   return id;
 }
 
