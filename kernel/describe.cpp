@@ -21,17 +21,12 @@
 #include "kernel/hooks/library.hpp"
 #include "kernel/reload.hpp"
 
-#ifndef CLEAT_VERSION
-#define CLEAT_VERSION "0"
-#endif
-
 namespace cleat {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
 constexpr std::array kStates = {"starting", "serving", "draining", "stopping"};
-constexpr std::array kLevels = {"debug", "info", "warn", "error"};
 
 // --- values ---
 
@@ -78,8 +73,6 @@ std::string hex_start(const std::string& sha256) { return sha256.substr(0, 16); 
 
 Json server(const Generation& now) {
   const ProcessFacts facts = process_facts();
-  std::size_t level = 0;
-  while (level + 1 < kLevels.size() && !log::enabled(static_cast<log::Level>(level))) ++level;
   return {{"version", CLEAT_VERSION},
           {"abi", hooks::abi_text(hooks::kHostAbi)},
           {"state", kStates[static_cast<std::size_t>(server_state())]},
@@ -87,7 +80,7 @@ Json server(const Generation& now) {
           {"start_unix_s", facts.start_unix_s},
           {"uptime_s", std::max<std::int64_t>(0, std::time(nullptr) - facts.start_unix_s)},
           {"workers", now.workers},
-          {"log_level", kLevels[level]},
+          {"log_level", log::level_name(log::level())},
           {"generation", now.id},
           {"generations_retired", retired_generations()},
           {"config_file", now.file->document.file},

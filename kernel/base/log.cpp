@@ -52,10 +52,6 @@ constinit std::atomic<Level> least_level{Level::kInfo};
 constinit std::atomic<std::uint64_t> dropped_lines{0};
 constinit std::atomic<void (*)(Level, std::string_view, std::string_view)> other_sink{nullptr};
 
-constexpr std::array<std::string_view, 4> kLevelNames = {"debug", "info", "warn", "error"};
-
-std::string_view level_name(Level level) { return kLevelNames[std::min<std::size_t>(static_cast<std::size_t>(level), 3)]; }
-
 // Text that a peer may have had a part in must not make a line of its own, or move a terminal's cursor.
 void append_escaped(std::string& line, std::string_view text, std::size_t bytes_max) {
   for (const char c : text) {
@@ -134,7 +130,14 @@ void set_level(Level level) { least_level.store(level, std::memory_order_relaxed
 
 void send_to(void (*sink)(Level level, std::string_view source, std::string_view text)) { other_sink.store(sink, std::memory_order_relaxed); }
 
-bool enabled(Level level) { return level >= least_level.load(std::memory_order_relaxed); }
+Level level() { return least_level.load(std::memory_order_relaxed); }
+
+std::string_view level_name(Level level) {
+  constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warn", "error"};
+  return kNames[std::min<std::size_t>(static_cast<std::size_t>(level), 3)];
+}
+
+bool enabled(Level of) { return of >= level(); }
 
 void write(Level level, std::string_view source, std::string_view text) {
   if (!enabled(level)) return;

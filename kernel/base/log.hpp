@@ -12,6 +12,8 @@ enum class Level : std::uint8_t { kDebug, kInfo, kWarn, kError };
 void set_level(Level level);
 // [any thread] Lines go there instead, all of them, on the thread that writes; nullptr: to standard error again.
 void send_to(void (*sink)(Level level, std::string_view source, std::string_view text));
+Level level();
+std::string_view level_name(Level level);
 bool enabled(Level level);
 // source: "kernel", "plugin/<instance>", "downstream", "upstream".
 void write(Level level, std::string_view source, std::string_view text);

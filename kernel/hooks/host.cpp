@@ -5,10 +5,6 @@
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
 
-#ifndef CLEAT_VERSION
-#define CLEAT_VERSION "0"
-#endif
-
 namespace cleat::hooks {
 namespace {
 

@@ -87,8 +87,7 @@ cleat_status control_restore(cleat_instance self, cleat_str instance, cleat_cont
 
 cleat_status control_log_level_get(std::uint32_t* level) {
   if (level == nullptr) return fail_call(CLEAT_INVALID, "log_level_get: the output is NULL");
-  *level = CLEAT_DEBUG;
-  while (*level < CLEAT_ERROR && !log::enabled(static_cast<log::Level>(*level))) ++*level;
+  *level = static_cast<std::uint32_t>(log::level());
   return CLEAT_OK;
 }
 

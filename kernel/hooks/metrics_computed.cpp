@@ -10,10 +10,6 @@
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/note.hpp"
 
-#ifndef CLEAT_VERSION
-#define CLEAT_VERSION "0"
-#endif
-
 namespace cleat::hooks {
 namespace {
 

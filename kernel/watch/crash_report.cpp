@@ -22,10 +22,6 @@
 #include "kernel/watch/own_thread.hpp"
 #include "kernel/watch/stack_trace.hpp"
 
-#ifndef CLEAT_VERSION
-#define CLEAT_VERSION "0"
-#endif
-
 namespace cleat::watch {
 namespace {
 
