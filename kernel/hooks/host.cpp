@@ -1,7 +1,6 @@
 // The one host table of this process, and the functions of it that need no exchange. Every function of the table is here or in the
 // host_*.cpp file of its subject; none of them throws, none of them trusts what it is given.
 #include "kernel/control.hpp"
-#include "kernel/hooks/extensions.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
 
@@ -13,7 +12,8 @@ struct Entry {
   const void* table;
 };
 
-constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
+// ABI 0.9. Balancer, handler, config_source, tls and handover have a plugin's half too.
+constexpr Entry kTables[] = {
     {CLEAT_EXT_CONFIG, &kHostConfig},
     {CLEAT_EXT_BODY, &kHostBody},
     {CLEAT_EXT_ATTRIBUTES, &kHostAttributes},
@@ -30,15 +30,7 @@ constexpr std::array<Entry, kHostExtensions.size()> kTables = {{
     {CLEAT_EXT_HTTP_CALL, &kHostHttpCall},
     {CLEAT_EXT_TLS, &kHostTls},
     {CLEAT_EXT_HANDOVER, &kHostHandover},
-}};
-
-constexpr bool has_exactly_what_is_promised() {
-  for (std::size_t i = 0; i < kTables.size(); ++i) {
-    if (kTables[i].id != kHostExtensions[i]) return false;
-  }
-  return true;
-}
-static_assert(has_exactly_what_is_promised(), "in the order of kHostExtensions");
+};
 
 const void* find(cleat_str id) {
   if (bad(id)) return nullptr;
@@ -109,6 +101,8 @@ constexpr cleat_host kHost = {
 };
 
 }  // namespace
+
+bool host_has(std::string_view extension) { return find(to_str(extension)) != nullptr; }
 
 constinit const cleat_host* other_host = nullptr;
 

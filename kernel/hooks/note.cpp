@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "kernel/hooks/elf.hpp"
-#include "kernel/hooks/extensions.hpp"
 #include "plugin_api/plugin.h"
 
 namespace cleat::hooks {

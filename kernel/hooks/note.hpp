@@ -28,6 +28,8 @@ struct Note {
 Result<Note> parse_note_text(std::string_view text);
 Result<Note> read_note(std::string_view elf_image);   // 64-bit little-endian ELF shared object; PT_NOTE, else .note.cleat
 
+bool host_has(std::string_view extension);            // host.cpp: the answer to a note's `requires`
+
 // Empty if this host can carry the plugin, else the reason in one sentence.
 std::string refuse(const Note& note);
 std::string abi_text(std::uint32_t abi);  // "0.9"
