@@ -40,8 +40,9 @@ Result<int> run_command(const std::string& file, std::string_view word, const st
     });
   }
   cleat_plugin_command theirs{};
-  const StructFault fault = read_struct(static_cast<const cleat_plugin_command*>(half), kLeast, theirs);
-  if (fault != StructFault::kNone) return Error{std::string("its " CLEAT_EXT_COMMAND " table: ") + fault_text(fault)};
+  if (const char* wrong = read_struct(static_cast<const cleat_plugin_command*>(half), kLeast, theirs)) {
+    return Error{std::string("its " CLEAT_EXT_COMMAND " table: ") + wrong};
+  }
   if (theirs.run == nullptr) return Error{"its " CLEAT_EXT_COMMAND " table has no run"};
 
   std::vector<cleat_str> views;

@@ -87,8 +87,7 @@ cleat_status source_abandon(std::uint64_t transaction) { return status_of(source
 std::string read_endpoint(const char* at, EndpointSpec& to) {
   constexpr std::size_t kLeast = offsetof(cleat_source_endpoint, reserved) + sizeof(cleat_source_endpoint::reserved);
   cleat_source_endpoint one;
-  const StructFault fault = read_struct(reinterpret_cast<const cleat_source_endpoint*>(at), kLeast, one);
-  if (fault != StructFault::kNone) return fault_text(fault);
+  if (const char* wrong = read_struct(reinterpret_cast<const cleat_source_endpoint*>(at), kLeast, one)) return wrong;
   if (one.weight == 0 || one.weight > kWeightMax) return "a weight is 1 to 65535";
   if ((one.flags & ~CLEAT_SOURCE_UNHEALTHY) != 0) return "a flag that this host does not know";
   if (bad(one.address)) return "the address is NULL";

@@ -130,8 +130,7 @@ cleat_status reply(cleat_exchange handle, const cleat_reply* given) {
   if (x == nullptr) return status;
   if (!may_reply(*x)) return wrong_phase("reply: only before a response head is sent, in a hook that returns a verdict or was suspended");
   cleat_reply made{};
-  const StructFault fault = read_struct(given, kReplyLeast, made);
-  if (fault != StructFault::kNone) return fail_call(CLEAT_INVALID, fault_text(fault));
+  if (const char* wrong = read_struct(given, kReplyLeast, made)) return fail_call(CLEAT_INVALID, wrong);
   if (made.status < 200 || made.status > 599) return fail_call(CLEAT_INVALID, "reply: a status is 200 to 599");
   if (bad(made.body) || bad(made.reason)) return fail_call(CLEAT_INVALID, "reply: a pointer is NULL");
   if (made.body.size > x->listener->config->limits.body_buffer) return fail_call(CLEAT_LIMIT, "reply: the body exceeds body_buffer");
@@ -207,8 +206,7 @@ cleat_status retry(cleat_exchange handle, const cleat_retry* given) {
   if (x == nullptr) return status;
   if (!in_stage(*x, Hook::kAttemptEnd, Stage::kAttemptEnd)) return wrong_phase("retry: in on_attempt_end");
   cleat_retry made{};
-  const StructFault fault = read_struct(given, kRetryLeast, made);
-  if (fault != StructFault::kNone) return fail_call(CLEAT_INVALID, fault_text(fault));
+  if (const char* wrong = read_struct(given, kRetryLeast, made)) return fail_call(CLEAT_INVALID, wrong);
   if ((made.flags & ~CLEAT_RETRY_OTHER_ENDPOINT) != 0) return fail_call(CLEAT_INVALID, "retry: it sets flags that this host does not know");
   if (made.delay_ms > kRetryDelayMaxMs) return fail_call(CLEAT_INVALID, "retry: a delay is at most an hour");
   if (!x->can_retry()) return fail_call(CLEAT_LIMIT, "retry: the request cannot be sent again");

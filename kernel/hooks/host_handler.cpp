@@ -75,8 +75,7 @@ cleat_status handler_start(cleat_exchange handle, const cleat_reply* given) {
   if (x->handler_started || x->reply_staged || x->head_sent()) return wrong_phase("handler start: an answer was begun");
   if (x->stage != Stage::kHandle && x->stage != Stage::kAwait) return wrong_phase("handler start: somebody else has answered");
   cleat_reply head{};
-  const StructFault fault = read_struct(given, kReplyLeast, head);
-  if (fault != StructFault::kNone) return fail_call(CLEAT_INVALID, fault_text(fault));
+  if (const char* wrong = read_struct(given, kReplyLeast, head)) return fail_call(CLEAT_INVALID, wrong);
   if (head.status < 200 || head.status > 599) return fail_call(CLEAT_INVALID, "handler start: a status is 200 to 599");
   if (head.body.size != 0) return fail_call(CLEAT_INVALID, "handler start: the head has no body; write it");
   if (x->request.is_connect() && head.status / 100 == 2) return fail_call(CLEAT_INVALID, "handler start: a handler opens no tunnel");

@@ -21,8 +21,7 @@ constexpr std::uint64_t kTimeoutMaxMs = std::uint64_t{1} << 31;
 constexpr std::uint32_t kFlags = CLEAT_CALL_STREAM | CLEAT_CALL_STREAM_BODY;
 
 cleat_status read_request(const cleat_call_request* given, cleat_call_request& made) {
-  const StructFault fault = read_struct(given, kRequestLeast, made);
-  if (fault != StructFault::kNone) return fail_call(CLEAT_INVALID, fault_text(fault));
+  if (const char* wrong = read_struct(given, kRequestLeast, made)) return fail_call(CLEAT_INVALID, wrong);
   if ((made.flags & ~kFlags) != 0) return fail_call(CLEAT_INVALID, "call: it sets flags that this host does not know");
   for (const cleat_str& text : {made.cluster, made.method, made.target, made.authority, made.body}) {
     if (bad(text)) return fail_call(CLEAT_INVALID, "call: a pointer is NULL");

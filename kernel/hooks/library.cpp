@@ -213,20 +213,17 @@ std::string Library::enter(cleat_plugin_v1_fn entry, const cleat_host* host) {
 }
 
 std::string Library::read_table(const cleat_plugin* theirs) {
-  switch (const StructFault fault = read_struct(theirs, kPluginLeast, table_)) {
-    case StructFault::kNone:
-      break;
-    case StructFault::kUnknown: {
-      std::string numbers;
-      for (const std::size_t entry : entries_beyond(theirs, sizeof table_, theirs->size)) {
-        numbers += (numbers.empty() ? "" : ", ") + std::to_string(entry);
-      }
-      return "its table sets entries beyond this host's " + std::to_string(sizeof table_) + " bytes (entries " + numbers +
-             " of 8 bytes): use a newer host, or leave them NULL where the host's abi is older";
+  const char* const wrong = read_struct(theirs, kPluginLeast, table_);
+  if (wrong == kSetsUnknownFields) {
+    std::string numbers;
+    for (const std::size_t entry : entries_beyond(theirs, sizeof table_, theirs->size)) {
+      numbers += (numbers.empty() ? "" : ", ") + std::to_string(entry);
     }
-    default:
-      return std::string("its table cannot be used: ") + fault_text(fault) + " (size " + std::to_string(theirs->size) + ", least " +
-             std::to_string(kPluginLeast) + ")";
+    return "its table sets entries beyond this host's " + std::to_string(sizeof table_) + " bytes (entries " + numbers +
+           " of 8 bytes): use a newer host, or leave them NULL where the host's abi is older";
+  }
+  if (wrong != nullptr) {
+    return std::string("its table cannot be used: ") + wrong + " (size " + std::to_string(theirs->size) + ", least " + std::to_string(kPluginLeast) + ")";
   }
   if (linked().contains(file_)) note_.abi = table_.abi;
   if (table_.abi != note_.abi) {
@@ -249,11 +246,9 @@ std::string Library::read_halves() {
     });
     if (!outcome.ok()) why = "find failed: " + outcome.words;
     if (!outcome.ok() || half == nullptr) return outcome.ok();
-    const StructFault fault = read_struct(static_cast<const Half*>(half), least, to);
-    if (fault != StructFault::kNone) why = "its " + std::string(id) + " table cannot be used: " + fault_text(fault);
-    if (why.empty() && to.*needed == nullptr) why = "its " + std::string(id) + " table has no " + name;
-    has = why.empty();
-    return has;
+    if (const char* wrong = read_struct(static_cast<const Half*>(half), least, to.emplace())) why = "its " + std::string(id) + " table cannot be used: " + wrong;
+    if (why.empty() && (*to).*needed == nullptr) why = "its " + std::string(id) + " table has no " + name;
+    return why.empty();
   };
   const bool good = read(CLEAT_EXT_HANDLER, kHandlerLeast, handler_, has_handler_, &cleat_plugin_handler::on_handle, "on_handle") &&
                     read(CLEAT_EXT_BALANCER, kBalancerLeast, balancer_, has_balancer_, &cleat_plugin_balancer::pick, "pick") &&

@@ -29,8 +29,9 @@ cleat_status metrics_define(cleat_instance self, const cleat_metric_def* given, 
   if (find_instance(self) == nullptr) return fail_call(CLEAT_STALE, "metrics define: no such instance");
   if (metric == nullptr) return fail_call(CLEAT_INVALID, "metrics define: the output is NULL");
   cleat_metric_def def{};
-  const StructFault fault = read_struct(given, sizeof(cleat_metric_def), def);
-  if (fault != StructFault::kNone) return fail_call(CLEAT_INVALID, std::string("metrics define: the definition: ") + fault_text(fault));
+  if (const char* wrong = read_struct(given, sizeof(cleat_metric_def), def)) {
+    return fail_call(CLEAT_INVALID, std::string("metrics define: the definition: ") + wrong);
+  }
   if (def.kind < CLEAT_COUNTER || def.kind > CLEAT_HISTOGRAM) return fail_call(CLEAT_INVALID, "metrics define: there is no such kind");
   if (def.label_count > kLabelsMax) return fail_call(CLEAT_INVALID, "metrics define: more than 8 labels");
   if (def.bound_count > kBoundsMax) return fail_call(CLEAT_INVALID, "metrics define: more than 32 bounds");

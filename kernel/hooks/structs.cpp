@@ -4,29 +4,17 @@
 
 namespace cleat::hooks {
 
-StructFault read_struct(const void* from, std::size_t least, void* to, std::size_t size) {
-  if (from == nullptr) return StructFault::kNull;
+const char* read_struct(const void* from, std::size_t least, void* to, std::size_t size) {
+  if (from == nullptr) return "it is NULL";
   std::uint32_t theirs;
   std::memcpy(&theirs, from, sizeof theirs);
-  if (theirs < least) return StructFault::kShort;
-  if (theirs > kStructBytesMax || theirs % 4 != 0) return StructFault::kSize;
+  if (theirs < least) return "its size is too small: set it to sizeof of the struct";
+  if (theirs > kStructBytesMax || theirs % 4 != 0) return "its size is not that of a struct: set it to sizeof of the struct";
   const std::size_t common = std::min<std::size_t>(theirs, size);
   std::memcpy(to, from, common);
   std::memset(static_cast<char*>(to) + common, 0, size - common);
   const char* bytes = static_cast<const char*>(from);
-  if (std::any_of(bytes + common, bytes + theirs, [](char c) { return c != 0; })) return StructFault::kUnknown;
-  return StructFault::kNone;
-}
-
-const char* fault_text(StructFault fault) {
-  switch (fault) {
-    case StructFault::kNone: return "nothing is wrong with it";
-    case StructFault::kNull: return "it is NULL";
-    case StructFault::kShort: return "its size is too small: set it to sizeof of the struct";
-    case StructFault::kSize: return "its size is not that of a struct: set it to sizeof of the struct";
-    case StructFault::kUnknown: return "it sets fields that this host does not know";
-  }
-  return "";
+  return std::any_of(bytes + common, bytes + theirs, [](char c) { return c != 0; }) ? kSetsUnknownFields : nullptr;
 }
 
 std::vector<std::size_t> entries_beyond(const void* table, std::size_t known, std::size_t size) {

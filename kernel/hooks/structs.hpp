@@ -18,15 +18,12 @@ inline constexpr std::size_t kRetryLeast = offsetof(cleat_retry, delay_ms) + siz
 
 inline constexpr std::uint32_t kStructBytesMax = 16 * 1024;  // more is not a size but garbage
 
-// What is wrong with a struct's size; nullptr if nothing is.
-enum class StructFault : std::uint8_t { kNone, kNull, kShort, kSize, kUnknown };
+inline constexpr char kSetsUnknownFields[] = "it sets fields that this host does not know";
 
-StructFault read_struct(const void* from, std::size_t least, void* to, std::size_t size);
-const char* fault_text(StructFault fault);
-
-// A whole `to` from what is there of `from`. `least`: bytes that the oldest ABI had of it.
+// A whole `to` from what is there of `from`. `least`: bytes that the oldest ABI had of it. What is wrong with it, or nullptr.
+const char* read_struct(const void* from, std::size_t least, void* to, std::size_t size);
 template <class T>
-StructFault read_struct(const T* from, std::size_t least, T& to) {
+const char* read_struct(const T* from, std::size_t least, T& to) {
   return read_struct(from, least, &to, sizeof to);
 }
 

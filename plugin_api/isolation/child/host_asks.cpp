@@ -162,8 +162,7 @@ cleat_status write_fields(Writer& writer, const cleat_header* headers, std::uint
 
 cleat_status write_request(Writer& writer, std::uint64_t owner, const cleat_call_request* given) {
   cleat_call_request made{};
-  const hooks::StructFault fault = hooks::read_struct(given, sizeof(cleat_call_request), made);
-  if (fault != hooks::StructFault::kNone) return invalid(hooks::fault_text(fault));
+  if (const char* wrong = hooks::read_struct(given, sizeof(cleat_call_request), made)) return invalid(wrong);
   for (const cleat_str& text : {made.cluster, made.method, made.target, made.authority, made.body}) {
     if (bad(text)) return invalid("call: a pointer is NULL");
   }

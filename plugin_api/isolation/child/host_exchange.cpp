@@ -73,8 +73,7 @@ cleat_status reply(cleat_exchange handle, const cleat_reply* given) {
   if (at.x == nullptr) return at.status;
   if (!may_reply(at)) return wrong_phase("reply: only before a response head is sent, in a hook that returns a verdict or was suspended");
   cleat_reply made{};
-  const hooks::StructFault fault = hooks::read_struct(given, hooks::kReplyLeast, made);
-  if (fault != hooks::StructFault::kNone) return invalid(hooks::fault_text(fault));
+  if (const char* wrong = hooks::read_struct(given, hooks::kReplyLeast, made)) return invalid(wrong);
   if (made.status < 200 || made.status > 599) return invalid("reply: a status is 200 to 599");
   if (bad(made.body) || bad(made.reason)) return invalid("reply: a pointer is NULL");
   const std::uint64_t body_max = at.x->now.head.body_max;
@@ -152,8 +151,7 @@ cleat_status retry(cleat_exchange handle, const cleat_retry* given) {
   if (at.x == nullptr) return at.status;
   if (hook_at_hand(*at.worker, *at.x) != HookNumber::kAttemptEnd) return wrong_phase("retry: in on_attempt_end");
   cleat_retry made{};
-  const hooks::StructFault fault = hooks::read_struct(given, hooks::kRetryLeast, made);
-  if (fault != hooks::StructFault::kNone) return invalid(hooks::fault_text(fault));
+  if (const char* wrong = hooks::read_struct(given, hooks::kRetryLeast, made)) return invalid(wrong);
   if ((made.flags & ~CLEAT_RETRY_OTHER_ENDPOINT) != 0) return invalid("retry: it sets flags that this host does not know");
   if (made.delay_ms > kRetryDelayMaxMs) return invalid("retry: a delay is at most an hour");
   if ((at.x->now.attempt_end.flags & CLEAT_ATTEMPT_CAN_RETRY) == 0) return fail_call(CLEAT_LIMIT, "retry: the request cannot be sent again");

@@ -123,8 +123,9 @@ cleat_status metrics_define(cleat_instance self, const cleat_metric_def* given, 
   if (hooks::find_instance(self) == nullptr) return fail_call(CLEAT_STALE, "metrics define: no such instance");
   if (metric == nullptr) return invalid("metrics define: the output is NULL");
   cleat_metric_def def{};
-  const hooks::StructFault fault = hooks::read_struct(given, sizeof(cleat_metric_def), def);
-  if (fault != hooks::StructFault::kNone) return fail_call(CLEAT_INVALID, std::string("metrics define: the definition: ") + hooks::fault_text(fault));
+  if (const char* wrong = hooks::read_struct(given, sizeof(cleat_metric_def), def)) {
+    return fail_call(CLEAT_INVALID, std::string("metrics define: the definition: ") + wrong);
+  }
   if (def.kind < CLEAT_COUNTER || def.kind > CLEAT_HISTOGRAM) return invalid("metrics define: there is no such kind");
   if (def.label_count > kLabelsMax) return invalid("metrics define: more than 8 labels");
   if (def.bound_count > kBoundsMax) return invalid("metrics define: more than 32 bounds");
