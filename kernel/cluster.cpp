@@ -66,11 +66,7 @@ std::uint64_t Endpoint::in_flight() const {
 EndpointSet::~EndpointSet() {
   // The plugin's state goes first: what the plugin asks about its endpoints until then is answered.
   if (balancer_state != nullptr && balancer->balancer->set_destroy != nullptr) {
-    const hooks::CallOutcome outcome = hooks::call_plugin(balancer.get(), Hook::kDestroy, [this] {
-      balancer->balancer->set_destroy(balancer->self, balancer_state);
-      return CLEAT_OK;
-    });
-    if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + balancer->name, "set_destroy failed: " + outcome.words);
+    hooks::tell_plugin(*balancer, Hook::kDestroy, "set_destroy", [this] { balancer->balancer->set_destroy(balancer->self, balancer_state); });
   }
   if (handle != 0) endpoint_sets().leave(handle);
 }
@@ -163,12 +159,7 @@ void Cluster::make_balancer_state(EndpointSet& set, const config::Node* balancer
     call.accept();
     return;
   }
-  const std::string what = "balancer: set_create of \"" + balancer_->name + "\" failed";
-  if (!outcome.words.empty()) {
-    diagnostics.error(at, what + ": " + outcome.words);
-  } else if (!call.failed()) {
-    diagnostics.error(at, what + " without saying why (status " + std::to_string(outcome.status) + ")");
-  }
+  call.report(at, "balancer: set_create of \"" + balancer_->name + "\"", outcome);
 }
 
 void Cluster::publish(std::shared_ptr<EndpointSet> next) {

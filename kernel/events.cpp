@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
 #include "kernel/control.hpp"
 #include "kernel/hooks/guard.hpp"
@@ -56,11 +55,7 @@ void count_drop() {
 void tell(hooks::Instance& instance, const Event& event) {
   const cleat_event told = {
       .size = sizeof(cleat_event), .kind = CLEAT_EVENT_NAMED, .name = hooks::to_str(event.name), .data = hooks::to_str(event.data)};
-  const hooks::CallOutcome outcome = hooks::call_plugin(&instance, hooks::Hook::kEvent, [&] {
-    instance.table.on_event(instance.self, &told);
-    return CLEAT_OK;
-  });
-  if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + instance.name, "on_event failed: " + outcome.words);
+  hooks::tell_plugin(instance, hooks::Hook::kEvent, "on_event", [&] { instance.table.on_event(instance.self, &told); });
 }
 
 // By handle, not by iterator: an instance may subscribe inside on_event.
@@ -76,8 +71,8 @@ std::vector<std::uint64_t> subscribers(std::string_view name) {
 
 void deliver(const Event& event) {
   for (const std::uint64_t handle : subscribers(event.name)) {
-    hooks::Instance* const instance = hooks::find_instance(handle);
-    if (instance != nullptr && instance->created() && instance->table.on_event != nullptr) tell(*instance, event);
+    hooks::Instance* const instance = hooks::find_created(handle);
+    if (instance != nullptr && instance->table.on_event != nullptr) tell(*instance, event);
   }
 }
 

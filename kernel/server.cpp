@@ -287,11 +287,7 @@ void Server::reopen() {
   const cleat_event event = {.size = sizeof(cleat_event), .kind = CLEAT_EVENT_REOPEN, .name = hooks::to_str("cleat.reopen"), .data = {}};
   for (const auto& instance : reloader_.current()->instances) {
     if (instance->table.on_event == nullptr) continue;
-    const hooks::CallOutcome outcome = hooks::call_plugin(instance.get(), hooks::Hook::kEvent, [&] {
-      instance->table.on_event(instance->self, &event);
-      return CLEAT_OK;
-    });
-    if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + instance->name, "on_event failed: " + outcome.words);
+    hooks::tell_plugin(*instance, hooks::Hook::kEvent, "on_event", [&] { instance->table.on_event(instance->self, &event); });
   }
 }
 
@@ -398,13 +394,8 @@ void Server::ask(hooks::Hook hook, Completing entry) {
       advance();
     });
     completions_.emplace(completion, instance->name);
-    const hooks::CallOutcome outcome = hooks::call_plugin(instance.get(), hook, [&] {
-      call(instance->self, completion);
-      return CLEAT_OK;
-    });
-    if (outcome.ok()) continue;
-    log::write(log::Level::kError, "plugin/" + instance->name, std::string(hooks::hook_name(hook)) + " failed: " + outcome.words);
-    complete_from_plugin(completion);
+    const bool told = hooks::tell_plugin(*instance, hook, hooks::hook_name(hook), [&] { call(instance->self, completion); });
+    if (!told) complete_from_plugin(completion);
   }
 }
 

@@ -253,6 +253,14 @@ cleat_config ConfigCall::root() const { return state_->number << 32 | 1; }
 
 bool ConfigCall::failed() const { return state_->diagnostics.count() != state_->errors_before; }
 
+void ConfigCall::report(const config::Node& at, const std::string& what, const CallOutcome& outcome) const {
+  if (!outcome.words.empty()) {
+    state_->diagnostics.error(at, what + " failed: " + outcome.words);
+  } else if (!failed()) {
+    state_->diagnostics.error(at, what + " failed without saying why (status " + std::to_string(outcome.status) + ")");
+  }
+}
+
 bool ConfigCall::accept() {
   const config::Node* config = state_->config;
   if (config != nullptr) {

@@ -4,9 +4,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
+#include <string>
 
 #include "kernel/config/document.hpp"
+#include "kernel/hooks/guard.hpp"
 #include "plugin_api/types.h"
 
 namespace cleat::hooks {
@@ -23,6 +24,8 @@ class ConfigCall {
   // After the plugin's call returned CLEAT_OK: reports what it did not ask for. True if nothing was wrong in the whole call.
   bool accept();
   bool failed() const;  // errors were recorded since the construction
+  // After another answer: why, at `at`, unless the plugin has already said it at nodes of its configuration.
+  void report(const config::Node& at, const std::string& what, const CallOutcome& outcome) const;
 
   struct State;
 

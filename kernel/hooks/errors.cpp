@@ -117,6 +117,20 @@ CallOutcome call_plugin(Instance* instance, Hook hook, const std::function<cleat
   return outcome;
 }
 
+bool tell_plugin(Instance& instance, Hook hook, std::string_view what, const std::function<void()>& call) {
+  const CallOutcome outcome = call_plugin(&instance, hook, [&] {
+    call();
+    return CLEAT_OK;
+  });
+  if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + instance.name, std::string(what) + " failed: " + outcome.words);
+  return outcome.ok();
+}
+
+Instance* find_created(cleat_instance handle) {
+  Instance* const instance = find_instance(handle);
+  return instance != nullptr && instance->created() ? instance : nullptr;
+}
+
 cleat_status host_log(cleat_instance self, std::uint32_t level, cleat_str text) {
   if (level > CLEAT_ERROR) return fail_call(CLEAT_INVALID, "log: there is no such level");
   if (text.data == nullptr && text.size != 0) return fail_call(CLEAT_INVALID, "log: text is NULL");

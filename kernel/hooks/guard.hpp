@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "kernel/hooks/instance.hpp"
 
@@ -18,6 +19,12 @@ struct CallOutcome {
 
 // [control] instance: whose call is stamped and counted, or nullptr while a file is being loaded.
 CallOutcome call_plugin(Instance* instance, Hook hook, const std::function<cleat_status()>& call);
+
+// [control] The same of what answers nothing: that `what` failed is in the log. True if it did not.
+bool tell_plugin(Instance& instance, Hook hook, std::string_view what, const std::function<void()>& call);
+
+// [control] The instance, if its create has returned and its destroy has not begun: it stays for as long as this thread is busy with it.
+Instance* find_created(cleat_instance handle);
 
 // [control] Stamps the thread while code of a plugin's file may run that no instance stands for yet. `file` outlives it.
 class LoadStamp {

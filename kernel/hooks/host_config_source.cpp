@@ -57,8 +57,8 @@ cleat_status source_remove(std::uint64_t transaction, std::uint32_t kind, cleat_
 }
 
 void tell(cleat_instance self, cleat_commit_fn fn, void* user, sources::Answer answer, std::uint64_t version, const std::string& text) {
-  Instance* const instance = find_instance(self);
-  if (instance == nullptr || !instance->created()) return;
+  Instance* const instance = find_created(self);
+  if (instance == nullptr) return;
   cleat_status status = CLEAT_OK;
   switch (answer) {
     case sources::Answer::kAccepted: break;

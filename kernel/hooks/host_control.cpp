@@ -23,10 +23,9 @@ struct Question {
   void* user;
 };
 
-// [control] Instances end there: one that is found is whole, once its create has returned.
 void answer(const Question& to, cleat_status status, std::string_view text) {
-  Instance* const instance = find_instance(to.instance);
-  if (instance == nullptr || !instance->created()) return;
+  Instance* const instance = find_created(to.instance);
+  if (instance == nullptr) return;
   const CallOutcome outcome = call_plugin(instance, Hook::kPost, [&] {
     to.fn(instance->self, status, to_str(text), to.user);
     return CLEAT_OK;

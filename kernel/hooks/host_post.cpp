@@ -54,10 +54,9 @@ void run_on_worker(const Post& post) {
   call_callback(*worker, *instance, Hook::kPost, x, [&] { post.fn(instance->self, status, post.owner, post.user); });
 }
 
-// Instances end on the control thread: one that is found here is whole, once its create has returned.
 void run_on_control(const Post& post) {
-  Instance* const instance = find_instance(post.instance);
-  if (instance == nullptr || !instance->created()) return;
+  Instance* const instance = find_created(post.instance);
+  if (instance == nullptr) return;
   const CallOutcome outcome = call_plugin(instance, Hook::kPost, [&] {
     post.fn(instance->self, CLEAT_OK, post.owner, post.user);
     return CLEAT_OK;

@@ -33,13 +33,7 @@ Instances& all_instances() {
 Instance::Instance() { handle = all_instances().enter(this); }
 
 Instance::~Instance() {
-  if (created_ && table.destroy != nullptr) {
-    const CallOutcome outcome = call_plugin(this, Hook::kDestroy, [this] {
-      table.destroy(self);
-      return CLEAT_OK;
-    });
-    if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + name, "destroy failed: " + outcome.words);
-  }
+  if (created_ && table.destroy != nullptr) tell_plugin(*this, Hook::kDestroy, "destroy", [this] { table.destroy(self); });
   if (handle != 0) kv::release(handle);
   if (created_) keep_totals(*this);
   if (handle != 0) all_instances().leave(handle);

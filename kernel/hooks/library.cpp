@@ -13,7 +13,6 @@
 #include <cstddef>
 #include <cstring>
 #include <map>
-#include <type_traits>
 #include <utility>
 
 #include "kernel/hooks/elf.hpp"
@@ -237,8 +236,7 @@ std::string Library::read_halves() {
   if (table_.find == nullptr) return {};
   std::string why;
   // `needed` is an entry without which the half makes no sense. True: there is no such half, or nothing is wrong with it.
-  const auto read = [&](std::string_view id, std::size_t least, auto& to, bool& has, auto needed, const char* name) {
-    using Half = std::remove_reference_t<decltype(to)>;
+  const auto read = [&]<class Half>(std::string_view id, std::size_t least, std::optional<Half>& to, auto needed, const char* name) {
     const void* half = nullptr;
     const CallOutcome outcome = call_plugin(nullptr, Hook::kLoad, [&] {
       half = table_.find(to_str(id));
@@ -250,12 +248,12 @@ std::string Library::read_halves() {
     if (why.empty() && (*to).*needed == nullptr) why = "its " + std::string(id) + " table has no " + name;
     return why.empty();
   };
-  const bool good = read(CLEAT_EXT_HANDLER, kHandlerLeast, handler_, has_handler_, &cleat_plugin_handler::on_handle, "on_handle") &&
-                    read(CLEAT_EXT_BALANCER, kBalancerLeast, balancer_, has_balancer_, &cleat_plugin_balancer::pick, "pick") &&
-                    read(CLEAT_EXT_CONFIG_SOURCE, kConfigSourceLeast, config_source_, has_config_source_, &cleat_plugin_config_source::watch, "watch") &&
-                    read(CLEAT_EXT_TLS, kTlsLeast, tls_, has_tls_, &cleat_plugin_tls::on_client_hello, "on_client_hello") &&
-                    read(CLEAT_EXT_HANDOVER, kHandoverLeast, handover_, has_handover_, &cleat_plugin_handover::give, "give");
-  if (good && has_handover_ && handover_.take == nullptr) why = "its " CLEAT_EXT_HANDOVER " table has no take";
+  const bool good = read(CLEAT_EXT_HANDLER, kHandlerLeast, handler_, &cleat_plugin_handler::on_handle, "on_handle") &&
+                    read(CLEAT_EXT_BALANCER, kBalancerLeast, balancer_, &cleat_plugin_balancer::pick, "pick") &&
+                    read(CLEAT_EXT_CONFIG_SOURCE, kConfigSourceLeast, config_source_, &cleat_plugin_config_source::watch, "watch") &&
+                    read(CLEAT_EXT_TLS, kTlsLeast, tls_, &cleat_plugin_tls::on_client_hello, "on_client_hello") &&
+                    read(CLEAT_EXT_HANDOVER, kHandoverLeast, handover_, &cleat_plugin_handover::give, "give");
+  if (good && handover_ && handover_->take == nullptr) why = "its " CLEAT_EXT_HANDOVER " table has no take";
   return why;
 }
 

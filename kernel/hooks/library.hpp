@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -50,11 +51,11 @@ class Library {
   const std::string& file() const { return file_; }  // the first path it was loaded from
   // Whole copies: entries beyond the plugin's own size are NULL.
   const cleat_plugin& table() const { return table_; }
-  const cleat_plugin_handler* handler() const { return has_handler_ ? &handler_ : nullptr; }
-  const cleat_plugin_balancer* balancer() const { return has_balancer_ ? &balancer_ : nullptr; }
-  const cleat_plugin_tls* tls() const { return has_tls_ ? &tls_ : nullptr; }
-  const cleat_plugin_config_source* config_source() const { return has_config_source_ ? &config_source_ : nullptr; }
-  const cleat_plugin_handover* handover() const { return has_handover_ ? &handover_ : nullptr; }
+  const cleat_plugin_handler* handler() const { return handler_ ? &*handler_ : nullptr; }
+  const cleat_plugin_balancer* balancer() const { return balancer_ ? &*balancer_ : nullptr; }
+  const cleat_plugin_tls* tls() const { return tls_ ? &*tls_ : nullptr; }
+  const cleat_plugin_config_source* config_source() const { return config_source_ ? &*config_source_ : nullptr; }
+  const cleat_plugin_handover* handover() const { return handover_ ? &*handover_ : nullptr; }
 
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
@@ -68,12 +69,11 @@ class Library {
   Note note_;
   std::string sha256_, file_;
   cleat_plugin table_{};
-  cleat_plugin_handler handler_{};
-  cleat_plugin_balancer balancer_{};
-  cleat_plugin_config_source config_source_{};
-  cleat_plugin_tls tls_{};
-  cleat_plugin_handover handover_{};
-  bool has_handler_ = false, has_balancer_ = false, has_config_source_ = false, has_tls_ = false, has_handover_ = false;
+  std::optional<cleat_plugin_handler> handler_;
+  std::optional<cleat_plugin_balancer> balancer_;
+  std::optional<cleat_plugin_config_source> config_source_;
+  std::optional<cleat_plugin_tls> tls_;
+  std::optional<cleat_plugin_handover> handover_;
 };
 
 bool has_go_runtime();           // a Go plugin was loaded: its runtime's threads run until the process ends

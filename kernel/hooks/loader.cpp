@@ -51,16 +51,6 @@ Result<std::string> find_file(const std::string& use, const std::vector<std::str
                (near.empty() ? "" : " (did you mean \"" + near + "\"?)")};
 }
 
-// Says why a call failed, unless the plugin has already said it at nodes of its configuration.
-void report(const config::Node& at, std::string_view what, const CallOutcome& outcome, bool errors_recorded,
-            config::Diagnostics& diagnostics) {
-  if (!outcome.words.empty()) {
-    diagnostics.error(at, std::string(what) + " failed: " + outcome.words);
-  } else if (!errors_recorded) {
-    diagnostics.error(at, std::string(what) + " failed without saying why (status " + std::to_string(outcome.status) + ")");
-  }
-}
-
 using ByName = std::unordered_map<std::string_view, std::shared_ptr<Instance>>;
 
 ByName by_name(const std::vector<std::shared_ptr<Instance>>& instances) {
@@ -226,7 +216,7 @@ bool Loader::create(Instance& instance, const config::Instance& wanted, bool val
     return validate ? instance.table.validate(&info) : instance.table.create(&info, &instance.self);
   });
   if (!outcome.ok()) {
-    report(*wanted.node, validate ? "validate" : "create", outcome, config.failed(), diagnostics);
+    config.report(*wanted.node, validate ? "validate" : "create", outcome);
     return false;
   }
   instance.created_ = !validate;
@@ -248,7 +238,7 @@ void* Loader::create_route(Instance& instance, const config::Node* config, confi
     return instance.table.route_create(instance.self, call.root(), &route);
   });
   if (!outcome.ok()) {
-    report(at, "route_create of \"" + instance.name + "\"", outcome, call.failed(), diagnostics);
+    call.report(at, "route_create of \"" + instance.name + "\"", outcome);
     return nullptr;
   }
   if (call.accept()) return route;

@@ -1,6 +1,5 @@
 #include "kernel/sources/supply.hpp"
 
-#include "kernel/base/log.hpp"
 #include "kernel/control.hpp"
 #include "kernel/hooks/config_host.hpp"
 #include "kernel/hooks/guard.hpp"
@@ -25,21 +24,12 @@ void Supply::watch(const config::Cluster& of, config::Diagnostics& diagnostics) 
     config.accept();
     return;
   }
-  const std::string what = "discovery: watch of \"" + source_->name + "\" failed";
-  if (!outcome.words.empty()) {
-    diagnostics.error(*of.node, what + ": " + outcome.words);
-  } else if (!config.failed()) {
-    diagnostics.error(*of.node, what + " without saying why (status " + std::to_string(outcome.status) + ")");
-  }
+  config.report(*of.node, "discovery: watch of \"" + source_->name + "\"", outcome);
 }
 
 Supply::~Supply() {
   if (!watching_ || source_->source->unwatch == nullptr) return;
-  const hooks::CallOutcome outcome = hooks::call_plugin(source_.get(), hooks::Hook::kUnwatch, [this] {
-    source_->source->unwatch(source_->self, watch_);
-    return CLEAT_OK;
-  });
-  if (!outcome.ok()) log::write(log::Level::kError, "plugin/" + source_->name, "unwatch failed: " + outcome.words);
+  hooks::tell_plugin(*source_, hooks::Hook::kUnwatch, "unwatch", [this] { source_->source->unwatch(source_->self, watch_); });
 }
 
 }  // namespace cleat::sources
