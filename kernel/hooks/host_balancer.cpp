@@ -43,15 +43,12 @@ cleat_status balancer_health_set(std::uint64_t cluster, std::uint64_t index, std
   });
 }
 
-cleat_status balancer_tried(cleat_exchange handle, std::uint64_t index, std::uint32_t* tried) {
-  cleat_status status;
-  const Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status balancer_tried(const Exchange& x, std::uint64_t index, std::uint32_t* tried) {
   if (tried == nullptr) return null_output();
-  if (x->endpoints == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange makes no attempt");
-  const auto& members = x->endpoints->set->members;
+  if (x.endpoints == nullptr) return fail_call(CLEAT_WRONG_PHASE, "balancer: the exchange makes no attempt");
+  const auto& members = x.endpoints->set->members;
   if (index >= members.size()) return no_endpoint();
-  *tried = x->tried.has(*members[index].endpoint) ? 1 : 0;
+  *tried = x.tried.has(*members[index].endpoint) ? 1 : 0;
   return CLEAT_OK;
 }
 
@@ -63,7 +60,7 @@ const cleat_host_balancer kHostBalancer = {
     .in_flight = balancer_in_flight,
     .health_get = balancer_health_get,
     .health_set = balancer_health_set,
-    .tried = balancer_tried,
+    .tried = with<exchange_of, balancer_tried>,
 };
 
 }  // namespace cleat::hooks

@@ -18,63 +18,52 @@ cleat_status no_part() { return fail_call(CLEAT_INVALID, "body: the part is the 
 
 std::uint64_t body_buffer(const Exchange& x) { return x.listener->config->limits.body_buffer; }
 
-cleat_status body_subscribe(cleat_exchange handle, cleat_part part, std::uint32_t mode, std::uint64_t bytes_max) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
-  BodyPipe* const pipe = pipe_of(*x, part);
+cleat_status body_subscribe(Exchange& x, cleat_part part, std::uint32_t mode, std::uint64_t bytes_max) {
+  BodyPipe* const pipe = pipe_of(x, part);
   if (pipe == nullptr) return no_part();
   if (mode > CLEAT_BODY_WHOLE) return fail_call(CLEAT_INVALID, "body subscribe: there is no such mode");
   if (bytes_max != 0 && mode != CLEAT_BODY_WHOLE) return fail_call(CLEAT_INVALID, "body subscribe: bytes_max is for CLEAT_BODY_WHOLE");
-  const std::uint32_t position = position_of_caller(*x);
-  if (position >= x->chain().instances.size()) {
+  const std::uint32_t position = position_of_caller(x);
+  if (position >= x.chain().instances.size()) {
     return fail_call(CLEAT_INVALID, "body subscribe: this instance is not in the exchange's chain");
   }
-  if (part == CLEAT_REQUEST ? !x->request_known || x->stage > Stage::kRoute : x->head_sent() || x->stage > Stage::kResponse) {
+  if (part == CLEAT_REQUEST ? !x.request_known || x.stage > Stage::kRoute : x.head_sent() || x.stage > Stage::kResponse) {
     return fail_call(CLEAT_WRONG_PHASE, "body subscribe: up to on_route for the request, to on_response for the response");
   }
-  if (bytes_max > body_buffer(*x)) return fail_call(CLEAT_LIMIT, "body subscribe: more than the listener's body_buffer");
+  if (bytes_max > body_buffer(x)) return fail_call(CLEAT_LIMIT, "body subscribe: more than the listener's body_buffer");
   const std::uint64_t bit = std::uint64_t{1} << position;
   pipe->stream &= ~bit;
   pipe->whole &= ~bit;
   if (mode == CLEAT_BODY_STREAM) pipe->stream |= bit;
   if (pipe->whole == 0) pipe->whole_max = 0;
   if (mode == CLEAT_BODY_WHOLE) {
-    const std::uint64_t wanted = bytes_max == 0 ? body_buffer(*x) : bytes_max;
+    const std::uint64_t wanted = bytes_max == 0 ? body_buffer(x) : bytes_max;
     pipe->whole_max = pipe->whole == 0 ? wanted : std::min(pipe->whole_max, wanted);
     pipe->whole |= bit;
   }
   return CLEAT_OK;
 }
 
-// The piece that the running body hook may change, or a callback while that hook is suspended; or nullptr and the status to answer.
-Buffer* piece_of(cleat_exchange handle, cleat_part part, Exchange*& x, cleat_status& status) {
-  x = exchange_of(handle, status);
-  if (x == nullptr) return nullptr;
-  BodyPipe* const pipe = pipe_of(*x, part);
-  if (pipe == nullptr) {
-    status = no_part();
-    return nullptr;
+// The piece that the running body hook may change, or a callback while that hook is suspended.
+cleat_status find_piece(Exchange& x, cleat_part part, Buffer*& piece) {
+  BodyPipe* const pipe = pipe_of(x, part);
+  if (pipe == nullptr) return no_part();
+  const bool running = pipe->in_hook && in_hook(x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody);
+  if (!running && !pipe->held_by(position_in_chain(x))) {
+    return fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part, or while it is suspended");
   }
-  const bool running = pipe->in_hook && in_hook(*x, part == CLEAT_REQUEST ? Hook::kRequestBody : Hook::kResponseBody);
-  if (!running && !pipe->held_by(position_in_chain(*x))) {
-    status = fail_call(CLEAT_WRONG_PHASE, "body: only inside the body hook of that part, or while it is suspended");
-    return nullptr;
-  }
-  return &pipe->piece;
+  piece = &pipe->piece;
+  return CLEAT_OK;
 }
 
-cleat_status body_view(cleat_exchange handle, cleat_part part, cleat_str* data) {
-  cleat_status status;
+cleat_status body_view(Exchange& x, cleat_part part, cleat_str* data) {
   if (data == nullptr) return fail_call(CLEAT_INVALID, "body view: the output is NULL");
-  Exchange* x = exchange_of(handle, status);
-  if (x == nullptr) return status;
-  if (part == CLEAT_REQUEST && in_hook(*x, Hook::kHandleBody)) {
-    *data = to_str(x->handler_piece());
+  if (part == CLEAT_REQUEST && in_hook(x, Hook::kHandleBody)) {
+    *data = to_str(x.handler_piece());
     return CLEAT_OK;
   }
-  const Buffer* const piece = piece_of(handle, part, x, status);
-  if (piece == nullptr) return status;
+  Buffer* piece = nullptr;
+  if (const cleat_status wrong = find_piece(x, part, piece)) return wrong;
   *data = to_str(piece->view());
   return CLEAT_OK;
 }
@@ -94,41 +83,34 @@ bool inside(const Buffer& piece, std::string_view data) {
   return !data.empty() && !all.empty() && before(all.data(), data.data()) && before(data.data(), all.data() + all.size());
 }
 
-cleat_status body_append(cleat_exchange handle, cleat_part part, cleat_str data) {
-  cleat_status status;
-  Exchange* x;
-  Buffer* const piece = piece_of(handle, part, x, status);
-  return piece == nullptr ? status : join_piece(*piece, body_buffer(*x), data, false);
+cleat_status body_append(Exchange& x, cleat_part part, cleat_str data) {
+  Buffer* piece = nullptr;
+  if (const cleat_status wrong = find_piece(x, part, piece)) return wrong;
+  return join_piece(*piece, body_buffer(x), data, false);
 }
 
-cleat_status body_prepend(cleat_exchange handle, cleat_part part, cleat_str data) {
-  cleat_status status;
-  Exchange* x;
-  Buffer* const piece = piece_of(handle, part, x, status);
-  return piece == nullptr ? status : join_piece(*piece, body_buffer(*x), data, true);
+cleat_status body_prepend(Exchange& x, cleat_part part, cleat_str data) {
+  Buffer* piece = nullptr;
+  if (const cleat_status wrong = find_piece(x, part, piece)) return wrong;
+  return join_piece(*piece, body_buffer(x), data, true);
 }
 
-cleat_status body_replace(cleat_exchange handle, cleat_part part, cleat_str data) {
-  cleat_status status;
-  Exchange* x;
-  Buffer* const piece = piece_of(handle, part, x, status);
-  return piece == nullptr ? status : replace_piece(*piece, body_buffer(*x), data);
+cleat_status body_replace(Exchange& x, cleat_part part, cleat_str data) {
+  Buffer* piece = nullptr;
+  if (const cleat_status wrong = find_piece(x, part, piece)) return wrong;
+  return replace_piece(*piece, body_buffer(x), data);
 }
 
-cleat_status body_drain(cleat_exchange handle, cleat_part part, std::uint64_t count) {
-  cleat_status status;
-  Exchange* x;
-  Buffer* const piece = piece_of(handle, part, x, status);
-  return piece == nullptr ? status : drain_piece(*piece, count);
+cleat_status body_drain(Exchange& x, cleat_part part, std::uint64_t count) {
+  Buffer* piece = nullptr;
+  if (const cleat_status wrong = find_piece(x, part, piece)) return wrong;
+  return drain_piece(*piece, count);
 }
 
-cleat_status body_keep_for_replay(cleat_exchange handle, std::uint64_t bytes_max) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
-  if (!x->request_known || x->stage > Stage::kRoute) return fail_call(CLEAT_WRONG_PHASE, "keep_for_replay: in on_request and on_route");
-  if (bytes_max > body_buffer(*x)) return fail_call(CLEAT_LIMIT, "keep_for_replay: more than the listener's body_buffer");
-  x->keep_max = std::max(x->keep_max, bytes_max);
+cleat_status body_keep_for_replay(Exchange& x, std::uint64_t bytes_max) {
+  if (!x.request_known || x.stage > Stage::kRoute) return fail_call(CLEAT_WRONG_PHASE, "keep_for_replay: in on_request and on_route");
+  if (bytes_max > body_buffer(x)) return fail_call(CLEAT_LIMIT, "keep_for_replay: more than the listener's body_buffer");
+  x.keep_max = std::max(x.keep_max, bytes_max);
   return CLEAT_OK;
 }
 
@@ -177,13 +159,13 @@ cleat_status drain_piece(Buffer& piece, std::uint64_t count) {
 const cleat_host_body kHostBody = {
     .size = sizeof(cleat_host_body),
     .reserved = 0,
-    .subscribe = body_subscribe,
-    .view = body_view,
-    .append = body_append,
-    .prepend = body_prepend,
-    .replace = body_replace,
-    .drain = body_drain,
-    .keep_for_replay = body_keep_for_replay,
+    .subscribe = with<exchange_of, body_subscribe>,
+    .view = with<exchange_of, body_view>,
+    .append = with<exchange_of, body_append>,
+    .prepend = with<exchange_of, body_prepend>,
+    .replace = with<exchange_of, body_replace>,
+    .drain = with<exchange_of, body_drain>,
+    .keep_for_replay = with<exchange_of, body_keep_for_replay>,
 };
 
 }  // namespace cleat::hooks

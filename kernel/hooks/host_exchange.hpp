@@ -27,6 +27,24 @@ inline Exchange* exchange_of(cleat_exchange handle, cleat_status& status) {
 // The same for connections.
 Connection* connection_of(cleat_conn handle, cleat_status& status);
 
+namespace detail {
+template <auto kFind, auto kFunction>
+struct With;
+template <class T, class U, class... Arguments, T* (*kFind)(std::uint64_t, cleat_status&), cleat_status (*kFunction)(U&, Arguments...)>
+struct With<kFind, kFunction> {
+  static cleat_status call(std::uint64_t handle, Arguments... arguments) {
+    cleat_status status;
+    T* const found = kFind(handle, status);
+    return found == nullptr ? status : kFunction(*found, arguments...);
+  }
+};
+}  // namespace detail
+
+// A function of a table, which is called with a handle, from one that is called with what the handle names: where there is none, it answers as
+// exchange_of, connection_of or another such kFind says.
+template <auto kFind, auto kFunction>
+inline constexpr auto with = detail::With<kFind, kFunction>::call;
+
 // The answer to a handle that names another worker: CLEAT_STALE if there is no such worker, so that nobody ever gave it.
 cleat_status of_another_worker(std::uint64_t handle);
 

@@ -89,17 +89,14 @@ bool valid_authority(std::string_view authority) {
   return authority.size() <= kAuthorityBytesMax && chars::read_authority(authority, parts);
 }
 
-cleat_status field_get(cleat_exchange handle, cleat_field field, cleat_str* value) {
-  cleat_status status;
-  const Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status field_get(const Exchange& x, cleat_field field, cleat_str* value) {
   if (value == nullptr) return fail_call(CLEAT_INVALID, "field_get: the output is NULL");
-  const std::string_view target = x->request.target;
+  const std::string_view target = x.request.target;
   const std::size_t mark = std::min(target.find('?'), target.size());
   switch (field) {
-    case CLEAT_METHOD: *value = to_str(x->request.method); break;
-    case CLEAT_SCHEME: *value = to_str(x->request.scheme); break;
-    case CLEAT_AUTHORITY: *value = to_str(x->request.authority); break;
+    case CLEAT_METHOD: *value = to_str(x.request.method); break;
+    case CLEAT_SCHEME: *value = to_str(x.request.scheme); break;
+    case CLEAT_AUTHORITY: *value = to_str(x.request.authority); break;
     case CLEAT_TARGET: *value = to_str(target); break;
     case CLEAT_PATH: *value = to_str(target.substr(0, mark)); break;
     case CLEAT_QUERY: *value = to_str(mark == target.size() ? std::string_view{} : target.substr(mark + 1)); break;
@@ -108,20 +105,17 @@ cleat_status field_get(cleat_exchange handle, cleat_field field, cleat_str* valu
   return CLEAT_OK;
 }
 
-cleat_status field_set(cleat_exchange handle, cleat_field field, cleat_str value) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status field_set(Exchange& x, cleat_field field, cleat_str value) {
   if (bad(value)) return fail_call(CLEAT_INVALID, "field_set: the value is NULL");
   if (field < CLEAT_METHOD || field > CLEAT_QUERY) return fail_call(CLEAT_INVALID, "field_set: there is no such field");
-  if (!x->request_known || x->stage < Stage::kRequest || x->stage > Stage::kPause) {
+  if (!x.request_known || x.stage < Stage::kRequest || x.stage > Stage::kPause) {
     return fail_call(CLEAT_WRONG_PHASE, "field_set: the request head is not sent again");
   }
   return guarded([&]() -> cleat_status {
     switch (field) {
-      case CLEAT_METHOD: return set_method(x->request, x->arena, to_view(value));
-      case CLEAT_AUTHORITY: return set_authority(x->request, x->arena, to_view(value));
-      case CLEAT_TARGET: return set_target(*x, to_view(value));
+      case CLEAT_METHOD: return set_method(x.request, x.arena, to_view(value));
+      case CLEAT_AUTHORITY: return set_authority(x.request, x.arena, to_view(value));
+      case CLEAT_TARGET: return set_target(x, to_view(value));
       default: return fail_call(CLEAT_INVALID, "field_set: this field is only read; set the target");
     }
   });

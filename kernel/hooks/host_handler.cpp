@@ -68,77 +68,65 @@ cleat_status make_head(Exchange& x, const cleat_reply& head) {
   return CLEAT_OK;
 }
 
-cleat_status handler_start(cleat_exchange handle, const cleat_reply* given) {
-  cleat_status status;
-  Exchange* const x = answered_by_caller(handle, status);
-  if (x == nullptr) return status;
-  if (x->handler_started || x->reply_staged || x->head_sent()) return wrong_phase("handler start: an answer was begun");
-  if (x->stage != Stage::kHandle && x->stage != Stage::kAwait) return wrong_phase("handler start: somebody else has answered");
+cleat_status handler_start(Exchange& x, const cleat_reply* given) {
+  if (x.handler_started || x.reply_staged || x.head_sent()) return wrong_phase("handler start: an answer was begun");
+  if (x.stage != Stage::kHandle && x.stage != Stage::kAwait) return wrong_phase("handler start: somebody else has answered");
   cleat_reply head{};
   if (const char* wrong = read_struct(given, kReplyLeast, head)) return fail_call(CLEAT_INVALID, wrong);
   if (head.status < 200 || head.status > 599) return fail_call(CLEAT_INVALID, "handler start: a status is 200 to 599");
   if (head.body.size != 0) return fail_call(CLEAT_INVALID, "handler start: the head has no body; write it");
-  if (x->request.is_connect() && head.status / 100 == 2) return fail_call(CLEAT_INVALID, "handler start: a handler opens no tunnel");
+  if (x.request.is_connect() && head.status / 100 == 2) return fail_call(CLEAT_INVALID, "handler start: a handler opens no tunnel");
   return guarded([&]() -> cleat_status {
-    if (const cleat_status wrong = make_head(*x, head)) return wrong;
-    x->handler_started = true;
-    x->wake();
+    if (const cleat_status wrong = make_head(x, head)) return wrong;
+    x.handler_started = true;
+    x.wake();
     return CLEAT_OK;
   });
 }
 
-cleat_status handler_write(cleat_exchange handle, cleat_str data, std::uint64_t* accepted) {
-  cleat_status status;
-  Exchange* const x = answered_by_caller(handle, status);
-  if (x == nullptr) return status;
+cleat_status handler_write(Exchange& x, cleat_str data, std::uint64_t* accepted) {
   if (accepted == nullptr || bad(data)) return fail_call(CLEAT_INVALID, "handler write: a pointer is NULL");
-  if (!x->handler_started) return wrong_phase("handler write: start comes first");
-  if (x->response.body == http::Body::kNone) {
+  if (!x.handler_started) return wrong_phase("handler write: start comes first");
+  if (x.response.body == http::Body::kNone) {
     *accepted = data.size;
     return CLEAT_OK;
   }
-  if (data.size > x->handler_length - x->handler_bytes) {
+  if (data.size > x.handler_length - x.handler_bytes) {
     return fail_call(CLEAT_LIMIT, "handler write: more than Content-Length");
   }
   return guarded([&] {
-    const std::size_t waiting = x->handler_out.size();
+    const std::size_t waiting = x.handler_out.size();
     const std::size_t room = Exchange::kHandlerBytesMax - std::min(waiting, Exchange::kHandlerBytesMax);
     const std::size_t taken = std::min<std::uint64_t>(data.size, room);
-    x->handler_out.append(to_view(data).substr(0, taken));
-    x->handler_bytes += taken;
-    if (taken < data.size) x->handler_short = true;
+    x.handler_out.append(to_view(data).substr(0, taken));
+    x.handler_bytes += taken;
+    if (taken < data.size) x.handler_short = true;
     *accepted = taken;
-    if (taken != 0) x->wake();
+    if (taken != 0) x.wake();
     return CLEAT_OK;
   });
 }
 
-cleat_status handler_finish(cleat_exchange handle, const cleat_header* trailers, std::uint64_t count) {
-  cleat_status status;
-  Exchange* const x = answered_by_caller(handle, status);
-  if (x == nullptr) return status;
-  if (!x->handler_started) return wrong_phase("handler finish: start comes first");
-  if (x->response.body != http::Body::kNone && x->handler_length != UINT64_MAX && x->handler_bytes != x->handler_length) {
-    x->handler_aborted = true;  // there is no way to end it well
-    x->wake();
+cleat_status handler_finish(Exchange& x, const cleat_header* trailers, std::uint64_t count) {
+  if (!x.handler_started) return wrong_phase("handler finish: start comes first");
+  if (x.response.body != http::Body::kNone && x.handler_length != UINT64_MAX && x.handler_bytes != x.handler_length) {
+    x.handler_aborted = true;  // there is no way to end it well
+    x.wake();
     return fail_call(CLEAT_INVALID, "handler finish: less than Content-Length was written; the answer is cut off");
   }
   return guarded([&]() -> cleat_status {
     http::Fields copies;
-    if (const cleat_status wrong = copy_fields(x->arena, trailers, count, FieldUse::kTrailers, copies)) return wrong;
-    if (x->handler_length == UINT64_MAX && x->response.body != http::Body::kNone) x->response_trailers = copies;
-    x->handler_finished = true;
-    x->wake();
+    if (const cleat_status wrong = copy_fields(x.arena, trailers, count, FieldUse::kTrailers, copies)) return wrong;
+    if (x.handler_length == UINT64_MAX && x.response.body != http::Body::kNone) x.response_trailers = copies;
+    x.handler_finished = true;
+    x.wake();
     return CLEAT_OK;
   });
 }
 
-cleat_status handler_abort(cleat_exchange handle) {
-  cleat_status status;
-  Exchange* const x = answered_by_caller(handle, status);
-  if (x == nullptr) return status;
-  x->handler_aborted = true;
-  x->wake();
+cleat_status handler_abort(Exchange& x) {
+  x.handler_aborted = true;
+  x.wake();
   return CLEAT_OK;
 }
 
@@ -147,10 +135,10 @@ cleat_status handler_abort(cleat_exchange handle) {
 const cleat_host_handler kHostHandler = {
     .size = sizeof(cleat_host_handler),
     .reserved = 0,
-    .start = handler_start,
-    .write = handler_write,
-    .finish = handler_finish,
-    .abort = handler_abort,
+    .start = with<answered_by_caller, handler_start>,
+    .write = with<answered_by_caller, handler_write>,
+    .finish = with<answered_by_caller, handler_finish>,
+    .abort = with<answered_by_caller, handler_abort>,
 };
 
 }  // namespace cleat::hooks

@@ -28,46 +28,45 @@ bool in_trailers(const Exchange& x, Hook hook, Lane lane, const http::Fields& tr
 
 cleat_status no_part() { return fail_call(CLEAT_INVALID, "there is no such part"); }
 
-// The list to read, or nullptr and the status to answer.
-http::Fields* readable(Exchange& x, cleat_part part, cleat_status& status) {
+// The list to read.
+cleat_status readable(Exchange& x, cleat_part part, http::Fields*& fields) {
   switch (part) {
-    case CLEAT_REQUEST: return &x.request.fields;
+    case CLEAT_REQUEST: fields = &x.request.fields; return CLEAT_OK;
     case CLEAT_RESPONSE:
-      if (has_response(x)) return &x.response.fields;
-      status = fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
-      return nullptr;
+      fields = &x.response.fields;
+      return has_response(x) ? CLEAT_OK : fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
     case CLEAT_REQUEST_TRAILERS:
-      if (!x.request_trailers.empty() || in_hook(x, Hook::kRequestTrailers)) return &x.request_trailers;
-      status = fail_call(CLEAT_WRONG_PHASE, "there are no request trailers, or not yet");
-      return nullptr;
+      fields = &x.request_trailers;
+      if (!fields->empty() || in_hook(x, Hook::kRequestTrailers)) return CLEAT_OK;
+      return fail_call(CLEAT_WRONG_PHASE, "there are no request trailers, or not yet");
     case CLEAT_RESPONSE_TRAILERS:
-      if (!x.response_trailers.empty() || in_hook(x, Hook::kResponseTrailers)) return &x.response_trailers;
-      status = fail_call(CLEAT_WRONG_PHASE, "there are no response trailers, or not yet");
-      return nullptr;
-    default: status = no_part(); return nullptr;
+      fields = &x.response_trailers;
+      if (!fields->empty() || in_hook(x, Hook::kResponseTrailers)) return CLEAT_OK;
+      return fail_call(CLEAT_WRONG_PHASE, "there are no response trailers, or not yet");
+    default: return no_part();
   }
 }
 
 // The list to change.
-http::Fields* changeable(Exchange& x, cleat_part part, cleat_status& status) {
+cleat_status changeable(Exchange& x, cleat_part part, http::Fields*& fields) {
   switch (part) {
     case CLEAT_REQUEST:
-      if (x.request_known && x.stage >= Stage::kRequest && x.stage <= Stage::kPause) return &x.request.fields;
-      status = fail_call(CLEAT_WRONG_PHASE, "the request head is not sent again");
-      return nullptr;
+      fields = &x.request.fields;
+      if (x.request_known && x.stage >= Stage::kRequest && x.stage <= Stage::kPause) return CLEAT_OK;
+      return fail_call(CLEAT_WRONG_PHASE, "the request head is not sent again");
     case CLEAT_RESPONSE:
-      if (has_response(x) && !x.head_sent() && x.stage != Stage::kDone) return &x.response.fields;
-      status = fail_call(CLEAT_WRONG_PHASE, "there is no response head that could be changed now");
-      return nullptr;
+      fields = &x.response.fields;
+      if (has_response(x) && !x.head_sent() && x.stage != Stage::kDone) return CLEAT_OK;
+      return fail_call(CLEAT_WRONG_PHASE, "there is no response head that could be changed now");
     case CLEAT_REQUEST_TRAILERS:
-      if (in_trailers(x, Hook::kRequestTrailers, Lane::kRequestBody, x.request_trailers)) return &x.request_trailers;
-      status = fail_call(CLEAT_WRONG_PHASE, "request trailers are changed in on_request_trailers");
-      return nullptr;
+      fields = &x.request_trailers;
+      if (in_trailers(x, Hook::kRequestTrailers, Lane::kRequestBody, *fields)) return CLEAT_OK;
+      return fail_call(CLEAT_WRONG_PHASE, "request trailers are changed in on_request_trailers");
     case CLEAT_RESPONSE_TRAILERS:
-      if (in_trailers(x, Hook::kResponseTrailers, Lane::kResponseBody, x.response_trailers)) return &x.response_trailers;
-      status = fail_call(CLEAT_WRONG_PHASE, "response trailers are changed in on_response_trailers");
-      return nullptr;
-    default: status = no_part(); return nullptr;
+      fields = &x.response_trailers;
+      if (in_trailers(x, Hook::kResponseTrailers, Lane::kResponseBody, *fields)) return CLEAT_OK;
+      return fail_call(CLEAT_WRONG_PHASE, "response trailers are changed in on_response_trailers");
+    default: return no_part();
   }
 }
 
@@ -94,97 +93,73 @@ cleat_status null_pointer() { return fail_call(CLEAT_INVALID, "header: a pointer
 
 }  // namespace
 
-cleat_status header_get(cleat_exchange handle, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status header_get(Exchange& x, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value) {
   if (value == nullptr || bad(name)) return null_pointer();
-  const http::Fields* const fields = readable(*x, part, status);
-  if (fields == nullptr) return status;
+  http::Fields* fields = nullptr;
+  if (const cleat_status wrong = readable(x, part, fields)) return wrong;
   const http::Field* const field = find(*fields, to_view(name), index);
   if (field == nullptr) return fail_call(CLEAT_NOT_FOUND, "no such field");
   *value = to_str(field->value);
   return CLEAT_OK;
 }
 
-cleat_status header_count(cleat_exchange handle, cleat_part part, std::uint64_t* count) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status header_count(Exchange& x, cleat_part part, std::uint64_t* count) {
   if (count == nullptr) return null_pointer();
-  const http::Fields* const fields = readable(*x, part, status);
-  if (fields == nullptr) return status;
+  http::Fields* fields = nullptr;
+  if (const cleat_status wrong = readable(x, part, fields)) return wrong;
   *count = fields->size();
   return CLEAT_OK;
 }
 
-cleat_status header_at(cleat_exchange handle, cleat_part part, std::uint64_t position, cleat_header* header) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status header_at(Exchange& x, cleat_part part, std::uint64_t position, cleat_header* header) {
   if (header == nullptr) return null_pointer();
-  const http::Fields* const fields = readable(*x, part, status);
-  if (fields == nullptr) return status;
+  http::Fields* fields = nullptr;
+  if (const cleat_status wrong = readable(x, part, fields)) return wrong;
   if (position >= fields->size()) return fail_call(CLEAT_NOT_FOUND, "no field at this position");
   const http::Field& field = (*fields)[static_cast<std::uint32_t>(position)];
   *header = {to_str(field.name), to_str(field.value)};
   return CLEAT_OK;
 }
 
-cleat_status header_set(cleat_exchange handle, cleat_part part, cleat_str name, cleat_str value) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
-  http::Fields* const fields = changeable(*x, part, status);
-  if (fields == nullptr) return status;
-  return guarded([&] { return set_field(x->arena, *fields, name, value, use_of(part)); });
+cleat_status header_set(Exchange& x, cleat_part part, cleat_str name, cleat_str value) {
+  http::Fields* fields = nullptr;
+  if (const cleat_status wrong = changeable(x, part, fields)) return wrong;
+  return guarded([&] { return set_field(x.arena, *fields, name, value, use_of(part)); });
 }
 
-cleat_status header_add(cleat_exchange handle, cleat_part part, cleat_str name, cleat_str value) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
-  http::Fields* const fields = changeable(*x, part, status);
-  if (fields == nullptr) return status;
-  return guarded([&] { return add_field(x->arena, *fields, name, value, use_of(part)); });
+cleat_status header_add(Exchange& x, cleat_part part, cleat_str name, cleat_str value) {
+  http::Fields* fields = nullptr;
+  if (const cleat_status wrong = changeable(x, part, fields)) return wrong;
+  return guarded([&] { return add_field(x.arena, *fields, name, value, use_of(part)); });
 }
 
-cleat_status header_remove(cleat_exchange handle, cleat_part part, cleat_str name) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status header_remove(Exchange& x, cleat_part part, cleat_str name) {
   if (bad(name)) return null_pointer();
-  http::Fields* const fields = changeable(*x, part, status);
-  if (fields == nullptr) return status;
+  http::Fields* fields = nullptr;
+  if (const cleat_status wrong = changeable(x, part, fields)) return wrong;
   return remove_field(*fields, name, use_of(part));
 }
 
-cleat_status status_get(cleat_exchange handle, std::uint32_t* value) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status status_get(Exchange& x, std::uint32_t* value) {
   if (value == nullptr) return fail_call(CLEAT_INVALID, "status_get: the output is NULL");
-  if (!has_response(*x)) return fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
-  *value = x->response.status;
+  if (!has_response(x)) return fail_call(CLEAT_WRONG_PHASE, "there is no response head now");
+  *value = x.response.status;
   return CLEAT_OK;
 }
 
-cleat_status status_set(cleat_exchange handle, std::uint32_t value) {
-  cleat_status status;
-  Exchange* const x = exchange_of(handle, status);
-  if (x == nullptr) return status;
+cleat_status status_set(Exchange& x, std::uint32_t value) {
   if (value < 200 || value > 599) return fail_call(CLEAT_INVALID, "status_set: a status is 200 to 599");
-  if ((x->stage != Stage::kReply && x->stage != Stage::kResponse) || x->head_sent()) {
+  if ((x.stage != Stage::kReply && x.stage != Stage::kResponse) || x.head_sent()) {
     return fail_call(CLEAT_WRONG_PHASE, "status_set: in on_reply and on_response");
   }
-  if (x->response.status == value) return CLEAT_OK;
+  if (x.response.status == value) return CLEAT_OK;
   // What a status says of the connection is not to be changed by changing the number.
-  const bool tunnel = x->response.status == 101 || (x->request.is_connect() && x->response.status / 100 == 2 && x->client != nullptr);
-  if (tunnel || (x->request.is_connect() && value / 100 == 2)) {
+  const bool tunnel = x.response.status == 101 || (x.request.is_connect() && x.response.status / 100 == 2 && x.client != nullptr);
+  if (tunnel || (x.request.is_connect() && value / 100 == 2)) {
     return fail_call(CLEAT_INVALID, "status_set: not of a tunnel, or into one");
   }
-  x->response.status = static_cast<std::uint16_t>(value);
-  x->response.reason = {};  // the table's
+  x.response.status = static_cast<std::uint16_t>(value);
+  x.response.reason = {};  // the table's
   return CLEAT_OK;
 }
 

@@ -23,7 +23,8 @@
 
 namespace cleat {
 class Buffer;
-}
+class Exchange;
+}  // namespace cleat
 
 namespace cleat::hooks {
 
@@ -43,29 +44,29 @@ extern const cleat_host_tls kHostTls;
 extern const cleat_host_control kHostControl;
 
 // host_head.cpp
-cleat_status header_get(cleat_exchange x, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value);
-cleat_status header_count(cleat_exchange x, cleat_part part, std::uint64_t* count);
-cleat_status header_at(cleat_exchange x, cleat_part part, std::uint64_t position, cleat_header* header);
-cleat_status header_set(cleat_exchange x, cleat_part part, cleat_str name, cleat_str value);
-cleat_status header_add(cleat_exchange x, cleat_part part, cleat_str name, cleat_str value);
-cleat_status header_remove(cleat_exchange x, cleat_part part, cleat_str name);
-cleat_status status_get(cleat_exchange x, std::uint32_t* status);
-cleat_status status_set(cleat_exchange x, std::uint32_t status);
+cleat_status header_get(Exchange& x, cleat_part part, cleat_str name, std::uint64_t index, cleat_str* value);
+cleat_status header_count(Exchange& x, cleat_part part, std::uint64_t* count);
+cleat_status header_at(Exchange& x, cleat_part part, std::uint64_t position, cleat_header* header);
+cleat_status header_set(Exchange& x, cleat_part part, cleat_str name, cleat_str value);
+cleat_status header_add(Exchange& x, cleat_part part, cleat_str name, cleat_str value);
+cleat_status header_remove(Exchange& x, cleat_part part, cleat_str name);
+cleat_status status_get(Exchange& x, std::uint32_t* status);
+cleat_status status_set(Exchange& x, std::uint32_t status);
 
 // host_field.cpp
-cleat_status field_get(cleat_exchange x, cleat_field field, cleat_str* value);
-cleat_status field_set(cleat_exchange x, cleat_field field, cleat_str value);
+cleat_status field_get(const Exchange& x, cleat_field field, cleat_str* value);
+cleat_status field_set(Exchange& x, cleat_field field, cleat_str value);
 
 // host_exchange.cpp
-cleat_status exchange_state(cleat_exchange x, std::uint64_t size, void** state);
-cleat_status route_config(cleat_exchange x, void** route);
-cleat_status reply(cleat_exchange x, const cleat_reply* reply);
-cleat_status reset(cleat_exchange x);
-cleat_status reroute(cleat_exchange x);
-cleat_status cluster_set(cleat_exchange x, cleat_str cluster);
-cleat_status attempt_timeout(cleat_exchange x, std::uint64_t timeout_ms);
-cleat_status exchange_timeout(cleat_exchange x, std::uint64_t timeout_ms);
-cleat_status retry(cleat_exchange x, const cleat_retry* retry);
+cleat_status exchange_state(Exchange& x, std::uint64_t size, void** state);
+cleat_status route_config(const Exchange& x, void** route);
+cleat_status reply(Exchange& x, const cleat_reply* reply);
+cleat_status reset(Exchange& x);
+cleat_status reroute(Exchange& x);
+cleat_status cluster_set(Exchange& x, cleat_str cluster);
+cleat_status attempt_timeout(Exchange& x, std::uint64_t timeout_ms);
+cleat_status exchange_timeout(Exchange& x, std::uint64_t timeout_ms);
+cleat_status retry(Exchange& x, const cleat_retry* retry);
 
 // metrics_computed.cpp: the end of metrics.visit
 void visit_computed(void (*fn)(void* user, const cleat_metric_view* view), void* user);

@@ -18,12 +18,9 @@ Connection* asked(cleat_conn handle, cleat_status& status) {
   return nullptr;
 }
 
-cleat_status tls_client_hello(cleat_conn conn, std::uint32_t part, cleat_str* value) {
+cleat_status tls_client_hello(const Connection& connection, std::uint32_t part, cleat_str* value) {
   if (value == nullptr) return fail_call(CLEAT_INVALID, "tls: the output is NULL");
-  cleat_status status;
-  const Connection* const connection = asked(conn, status);
-  if (connection == nullptr) return status;
-  const tls::ClientHello& hello = *connection->tls()->hello();
+  const tls::ClientHello& hello = *connection.tls()->hello();
   const std::string* found = nullptr;
   switch (part) {
     case CLEAT_TLS_VERSION: found = &hello.version; break;
@@ -38,12 +35,9 @@ cleat_status tls_client_hello(cleat_conn conn, std::uint32_t part, cleat_str* va
   return CLEAT_OK;
 }
 
-cleat_status tls_extension(cleat_conn conn, std::uint32_t type, cleat_str* data) {
+cleat_status tls_extension(const Connection& connection, std::uint32_t type, cleat_str* data) {
   if (data == nullptr) return fail_call(CLEAT_INVALID, "tls: the output is NULL");
-  cleat_status status;
-  const Connection* const connection = asked(conn, status);
-  if (connection == nullptr) return status;
-  for (const auto& [number, bytes] : connection->tls()->hello()->data) {
+  for (const auto& [number, bytes] : connection.tls()->hello()->data) {
     if (number != type) continue;
     *data = to_str(bytes);
     return CLEAT_OK;
@@ -51,23 +45,17 @@ cleat_status tls_extension(cleat_conn conn, std::uint32_t type, cleat_str* data)
   return no_part();
 }
 
-cleat_status tls_certificate_use(cleat_conn conn, cleat_str secret) {
+cleat_status tls_certificate_use(const Connection& connection, cleat_str secret) {
   if (bad(secret)) return fail_call(CLEAT_INVALID, "tls: a pointer is NULL");
-  cleat_status status;
-  const Connection* const connection = asked(conn, status);
-  if (connection == nullptr) return status;
-  const auto& all = connection->home().generation->key_pairs;
+  const auto& all = connection.home().generation->key_pairs;
   const auto found = all.find(to_view(secret));
   if (found == all.end()) return fail_call(CLEAT_NOT_FOUND, "tls: no secret of this name has a certificate");
-  return connection->tls()->use_certificate(found->second) ? CLEAT_OK : fail_call(CLEAT_FAILED, "tls: the certificate cannot be used");
+  return connection.tls()->use_certificate(found->second) ? CLEAT_OK : fail_call(CLEAT_FAILED, "tls: the certificate cannot be used");
 }
 
-cleat_status tls_peer_certificate(cleat_conn conn, std::uint32_t index, cleat_str* der) {
+cleat_status tls_peer_certificate(const Connection& connection, std::uint32_t index, cleat_str* der) {
   if (der == nullptr) return fail_call(CLEAT_INVALID, "tls: the output is NULL");
-  cleat_status status;
-  const Connection* const connection = connection_of(conn, status);
-  if (connection == nullptr) return status;
-  tls::Session* const session = connection->tls();
+  tls::Session* const session = connection.tls();
   if (session == nullptr || !session->done()) return fail_call(CLEAT_WRONG_PHASE, "tls: from on_tls on");
   return guarded([&]() -> cleat_status {
     const std::string_view found = session->peer_certificate(index);
@@ -82,10 +70,10 @@ cleat_status tls_peer_certificate(cleat_conn conn, std::uint32_t index, cleat_st
 const cleat_host_tls kHostTls = {
     .size = sizeof(cleat_host_tls),
     .reserved = 0,
-    .client_hello = tls_client_hello,
-    .extension = tls_extension,
-    .certificate_use = tls_certificate_use,
-    .peer_certificate = tls_peer_certificate,
+    .client_hello = with<asked, tls_client_hello>,
+    .extension = with<asked, tls_extension>,
+    .certificate_use = with<asked, tls_certificate_use>,
+    .peer_certificate = with<connection_of, tls_peer_certificate>,
 };
 
 }  // namespace cleat::hooks
