@@ -23,10 +23,8 @@ Call::~Call() { cancel(); }
 void Call::start(std::uint64_t timeout_ms) {
   start_us_ = monotonic_us();
   deadline_.set(start_us_ / 1000 + timeout_ms);
-  worker_.reactor.defer(&Call::begin_later, this);
+  worker_.reactor.defer<&Call::begin>(this);
 }
-
-void Call::begin_later(void* self, std::uint64_t) { static_cast<Call*>(self)->begin(); }
 
 void Call::begin() {
   if (ended_) return;
@@ -89,19 +87,17 @@ void Call::pump() {
   }
 }
 
-void Call::pump_later(void* self, std::uint64_t) { static_cast<Call*>(self)->pump(); }
-
 std::size_t Call::write(std::string_view data) {
   const std::size_t taken = std::min(data.size(), kOutBytesMax - std::min(kOutBytesMax, body.size()));
   body.append(data.substr(0, taken));
   short_ = short_ || taken < data.size();
-  worker_.reactor.defer(&Call::pump_later, this);
+  worker_.reactor.defer<&Call::pump>(this);
   return taken;
 }
 
 void Call::finish() {
   body_ended_ = true;
-  worker_.reactor.defer(&Call::pump_later, this);
+  worker_.reactor.defer<&Call::pump>(this);
 }
 
 void Call::upstream_writable() { pump(); }
@@ -110,12 +106,11 @@ void Call::upstream_writable() { pump(); }
 
 void Call::pause(bool on) {
   paused_ = on;
-  if (!on) worker_.reactor.defer(&Call::pull_later, this);
+  if (!on) worker_.reactor.defer<&Call::pull>(this);
 }
 
-void Call::pull_later(void* self, std::uint64_t) {
-  auto& call = *static_cast<Call*>(self);
-  if (!call.ended_ && call.client != nullptr && call.head_sent_) call.client->pull();
+void Call::pull() {
+  if (!ended_ && client != nullptr && head_sent_) client->pull();
 }
 
 void Call::response_informational() {

@@ -70,13 +70,11 @@ class Call : public Requester {
   void acquire(bool fresh);
   void start_sending();
   void pump();
+  void pull();
   void done();
   void fail(std::uint32_t how, std::string_view reason);
   void let_go(bool reusable);
   void count(std::size_t outcome) const;
-  static void begin_later(void* self, std::uint64_t);
-  static void pump_later(void* self, std::uint64_t);
-  static void pull_later(void* self, std::uint64_t);
   static void on_deadline(void* self);
 
   Worker& worker_;

@@ -108,7 +108,7 @@ void Worker::stop_instances(const Generation& generation) {
 void Worker::leave(WorkerGeneration& generation) {
   if (--generation.users != 0 || &generation == current_generation.get() || retiring_) return;
   retiring_ = true;  // later: the caller may be in the middle of something that still looks at it
-  reactor.defer([](void* self, std::uint64_t) { static_cast<Worker*>(self)->retire_unused(); }, this);
+  reactor.defer<&Worker::retire_unused>(this);
 }
 
 void Worker::retire_unused() {

@@ -47,6 +47,11 @@ class Reactor {
   // run before). The cheap form of a task: no allocation.
   using DeferFn = void (*)(void* owner, std::uint64_t argument);
   void defer(DeferFn fn, void* owner, std::uint64_t argument = 0) { deferred_.push_back({fn, owner, argument}); }
+  // The same of a member function: defer<&Call::pump>(this).
+  template <auto kMethod, class T>
+  void defer(T* owner) {
+    defer([](void* self, std::uint64_t) { (static_cast<T*>(self)->*kMethod)(); }, owner);
+  }
   void run_deferred();
   // Runs `destroy` when no callback of this turn can still see the object.
   void retire(Task destroy) { retired_.push_back(std::move(destroy)); }

@@ -266,13 +266,12 @@ void Http2Session::deliver_soon(Http2Stream& stream) {
   touched_.push_back({&stream, stream.life(), stream.requester()});
   if (receiving_ || deliver_soon_) return;
   deliver_soon_ = true;
-  worker_.reactor.defer(&Http2Session::deliver_later, this);
+  worker_.reactor.defer<&Http2Session::deliver_late>(this);
 }
 
-void Http2Session::deliver_later(void* self, std::uint64_t) {
-  auto& session = *static_cast<Http2Session*>(self);
-  session.deliver_soon_ = false;
-  session.deliver_touched();
+void Http2Session::deliver_late() {
+  deliver_soon_ = false;
+  deliver_touched();
 }
 
 void Http2Session::writable_soon(Http2Stream& stream) { writable_.push_back({&stream, stream.life(), stream.requester()}); }
@@ -280,13 +279,12 @@ void Http2Session::writable_soon(Http2Stream& stream) { writable_.push_back({&st
 void Http2Session::send_soon() {
   if (write_soon_ || !alive()) return;
   write_soon_ = true;
-  worker_.reactor.defer(&Http2Session::write_later, this);
+  worker_.reactor.defer<&Http2Session::write_late>(this);
 }
 
-void Http2Session::write_later(void* self, std::uint64_t) {
-  auto& session = *static_cast<Http2Session*>(self);
-  session.write_soon_ = false;
-  session.write();
+void Http2Session::write_late() {
+  write_soon_ = false;
+  write();
 }
 
 // --- what a peer may send for nothing ---

@@ -101,8 +101,8 @@ class Http2Session final : public IoHandler, public Pooled {
   void spend(std::int64_t frames);       // of what is allowed to be useless
   void earn(std::int64_t frames);
   std::uint32_t streams_allowed() const;
-  static void write_later(void* self, std::uint64_t);
-  static void deliver_later(void* self, std::uint64_t);
+  void write_late();
+  void deliver_late();
   static void on_deadline(void* self);
   static void on_silence(void* self);
 

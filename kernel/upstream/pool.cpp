@@ -225,10 +225,8 @@ void Pool::release(Http1Client& client, bool reusable) {
     idle_of(client.endpoint()).push_back(&client);
     add_idle(client);
   }
-  if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
+  if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);
 }
-
-void Pool::serve_waiting_later(void* self, std::uint64_t) { static_cast<Pool*>(self)->serve_waiting(); }
 
 // In their order, but past those for whom there is no place yet: a stream may be free at an endpoint while another's connection is awaited.
 void Pool::serve_waiting() {
@@ -278,7 +276,7 @@ void Pool::drop(Pooled& client) {
   clients_.pop_back();
   // The object may be in the middle of a callback: it goes when the turn ends.
   worker_.reactor.retire([keep = std::shared_ptr<Pooled>(std::move(gone))] {});
-  if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
+  if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);
 }
 
 void Pool::add_idle(Pooled& client) {

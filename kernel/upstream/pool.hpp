@@ -99,7 +99,6 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void add_idle(Pooled& client);
   void remove_idle(Pooled& client);
   void serve_waiting();
-  static void serve_waiting_later(void* self, std::uint64_t);
 
   Worker& worker_;
   const std::shared_ptr<Cluster> cluster_;

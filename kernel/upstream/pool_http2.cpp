@@ -26,7 +26,7 @@ void Pool::note_room(Http2Session& session) {
   std::vector<Http2Session*>& sessions = session.endpoint().on_worker[worker_.index].with_room;
   if (room) {
     sessions.push_back(&session);
-    if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);
+    if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);
   } else if (sessions.back() == &session) {
     sessions.pop_back();
   } else {
@@ -43,12 +43,12 @@ void Pool::session_unused(Http2Session& session) {
   if (timeout != 0) session.idle(worker_.reactor.now_ms() + timeout);
   add_idle(session);
   note_room(session);
-  if (!waiting_.empty()) worker_.reactor.defer(&Pool::serve_waiting_later, this);  // it makes room for another endpoint's
+  if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);  // it makes room for another endpoint's
 }
 
 void Pool::wait_again(Requester& requester, const std::shared_ptr<Endpoint>& endpoint) {
   waiting_.push_back({&requester, endpoint});
-  worker_.reactor.defer(&Pool::serve_waiting_later, this);
+  worker_.reactor.defer<&Pool::serve_waiting>(this);
 }
 
 }  // namespace cleat::upstream
