@@ -263,8 +263,7 @@ void Http2Server::linger() {
   if (transport_.broken()) return close();
   if (state_ != State::kLinger) {
     state_ = State::kLinger;
-    linger_until_ms_ = worker_.reactor.now_ms() + kLingerMs;
-    connection_.deadline.set(linger_until_ms_);
+    connection_.deadline.set(worker_.reactor.now_ms() + kLingerMs);
     transport_.shut_when_sent();
     transport_.assume_readable();
   }

@@ -108,9 +108,8 @@ class Http2Server final : public Protocol {
   http2::TrailerBlock trailer_;
   Http2Flood frames_;
   std::uint64_t block_since_ms_ = 0;                           // a header block has begun and is not complete; 0: none has
-  std::uint64_t block_start_us_ = 0, block_start_unix_us_ = 0;
   std::uint64_t wrote_ms_ = 0;                                 // a frame, since memory was given back; 0: none
-  std::uint64_t idle_since_ms_ = 0, notice_ms_ = 0, linger_until_ms_ = 0, lingered_ = 0;
+  std::uint64_t idle_since_ms_ = 0, notice_ms_ = 0, lingered_ = 0;
 };
 
 }  // namespace cleat

@@ -35,7 +35,7 @@ void Http2Stream::recycle() {
   body_left_ = body_seen_ = 0;
   length_known_ = head_due_ = begun_ = pulling_ = dropping_ = tunnel_ = end_received_ = false;
   body_done_ = true;
-  head_sent_ = deferred_ = end_given_ = end_sent_ = was_blocked_ = closed_ = gone_ = false;
+  deferred_ = end_given_ = end_sent_ = was_blocked_ = closed_ = gone_ = false;
   response_trailers_ = nullptr;
 }
 
@@ -215,7 +215,6 @@ void Http2Stream::send_connect_head(http::ResponseHead head, const http::Respons
 void Http2Stream::send_head_as(const http::ResponseHead& head, const http::ResponseWrite& how, bool opens_tunnel) {
   const http::Framing& framing = how.framing;
   const bool end = !opens_tunnel && (framing.body == http::Body::kNone || (framing.body == http::Body::kLength && framing.content_length == 0));
-  head_sent_ = true;
   end_given_ = end;
   submit(head, how, end);
   server_.wind_down_if_due(*exchange_);

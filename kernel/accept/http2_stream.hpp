@@ -49,7 +49,6 @@ class Http2Stream final : public Downstream {
   void open(std::int32_t id, Exchange& exchange);
   std::int32_t id() const { return id_; }              // 0: not in use
   Exchange* exchange() { return exchange_; }
-  bool begun() const { return begun_; }
   bool make_upgrade();                                 // of an extended CONNECT; false: no memory
   void head_received(http::ParseError error, std::size_t bytes);
   bool data_received(std::string_view data);           // false: more than its Content-Length
@@ -92,7 +91,7 @@ class Http2Stream final : public Downstream {
   bool head_due_ = false, begun_ = false, pulling_ = false, dropping_ = false, tunnel_ = false;
   bool end_received_ = false;                          // the client will send no more
   bool body_done_ = true;
-  bool head_sent_ = false, deferred_ = false;          // the session waits for data
+  bool deferred_ = false;                              // the session waits for data
   bool end_given_ = false, end_sent_ = false;          // of the response: by the exchange; to the socket
   bool was_blocked_ = false;
   bool closed_ = false;                                // the session knows it no more
