@@ -75,6 +75,7 @@ cleat_status control_drain(cleat_instance self) {
 
 cleat_status control_restore(cleat_instance self, cleat_str instance, cleat_control_fn fn, void* user) {
   return ask("restore", {self, fn, user}, instance, [](const Question& question, const std::string& name) {
+    if (restore_instance(name)) return answer(question, CLEAT_OK, {});
     const std::shared_ptr<Generation> generation = current_generation();
     if (generation == nullptr || generation->instance(name) == nullptr) {
       answer(question, CLEAT_NOT_FOUND, "there is no plugin instance of this name");

@@ -110,6 +110,23 @@ def test_restore_says_when_there_is_nothing_to_restore(admin):
     assert ask(admin, "/plugins/mark/restore").status == 405
 
 
+def test_an_instance_in_quarantine_is_put_back_to_work(origin, start):
+    failing = configuration(origin)
+    failing["plugins"].append({"name": "fails", "use": "throws", "quarantine": {"failures": 3, "window": "60s", "backoff": "60s"}})
+    failing["listeners"][0]["chain"] = ["fails"]
+    proxy = start(failing)
+
+    def status(fields=""):
+        with proxy.client(failing["listeners"][0]["name"]) as client:
+            return client.get("/", fields=fields).status
+
+    assert [status("x-hook: on_request\r\nx-what: exception\r\n") for _ in range(3)] == [500] * 3
+    assert status() == 503
+    assert ask(proxy, "/plugins/fails/restore", "POST").status == 200
+    assert status() == 200
+    assert ask(proxy, "/plugins/fails/restore", "POST").status == 409
+
+
 def test_drain_ends_the_process(admin):
     assert ask(admin, "/drain", "POST").status == 202
     assert admin.wait() == 0
