@@ -145,7 +145,6 @@ void make_listener(Generation& generation, const config::Listener& from, const t
                    config::Diagnostics& diagnostics) {
   generation.listeners.push_back(std::make_unique<Listener>());
   Listener& listener = *generation.listeners.back();
-  generation.listener_names.emplace(from.name, &listener);
   listener.config = &from;
   listener.index = static_cast<std::uint32_t>(generation.listeners.size() - 1);
   listener.limits = {.head_bytes_max = from.limits.head_bytes, .target_bytes_max = from.limits.target_bytes, .fields_max = from.limits.headers};
@@ -201,11 +200,6 @@ Listener::~Listener() {
 std::shared_ptr<hooks::Instance> Generation::shared_instance(std::string_view name) const {
   const auto found = instance_names.find(name);
   return found == instance_names.end() ? nullptr : found->second;
-}
-
-Listener* Generation::listener(std::string_view name) const {
-  const auto found = listener_names.find(name);
-  return found == listener_names.end() ? nullptr : found->second;
 }
 
 Listener* Generation::listening_as(const Listener& other) const {

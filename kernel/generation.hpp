@@ -84,12 +84,11 @@ struct Generation {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::unordered_map<std::string_view, std::shared_ptr<hooks::Instance>> instance_names;  // views into the model
   std::unordered_map<std::string_view, std::shared_ptr<Cluster>> cluster_names;
-  std::unordered_map<std::string_view, Listener*> listener_names, listening_keys;
+  std::unordered_map<std::string_view, Listener*> listening_keys;
   hooks::Instance* instance(std::string_view name) const { return shared_instance(name).get(); }
   std::shared_ptr<hooks::Instance> shared_instance(std::string_view name) const;
   Cluster* cluster(std::string_view name) const { return shared_cluster(name).get(); }
   std::shared_ptr<Cluster> shared_cluster(std::string_view name) const;
-  Listener* listener(std::string_view name) const;
   std::unordered_map<std::string_view, tls::KeyPair> key_pairs;  // of its secrets, by name, where a plugin may choose among them
   // Those of its clusters that it made with no endpoints, for a source to bring, have got some. [control]
   bool warm() const;

@@ -440,12 +440,7 @@ void Http1Server::drain() {
 void Http1Server::cut(bool reset) {
   if (state_ == State::kClosed) return;
   if (reset) reset_on_close(transport_.fd());
-  transport_.break_off();
-  if (exchange_ != nullptr) {
-    exchange_->downstream_gone();
-  } else {
-    close();
-  }
+  peer_gone();
 }
 
 void Http1Server::close() {

@@ -82,13 +82,6 @@ Address local_address(int fd) {
   return address;
 }
 
-Address peer_address(int fd) {
-  Address address;
-  address.size = sizeof address.storage;
-  getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size);
-  return address;
-}
-
 Address redirected_from(int fd) {
   constexpr int kOriginalDestination = 80;  // SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST: their headers do not go with the C library's
   const Address local = local_address(fd);

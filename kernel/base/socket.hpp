@@ -29,7 +29,6 @@ struct Address {
 
 Result<Address> parse_address(std::string_view text);  // ip:port, [ip]:port; numbers only
 Address local_address(int fd);
-Address peer_address(int fd);
 // Where the peer wanted to connect to before a rule of the system's firewall redirected it here; size 0: it was not, or that is not known.
 Address redirected_from(int fd);
 

@@ -123,6 +123,12 @@ TEST_CASE("a port in use is an error that names it") {
 
 TEST_CASE("a connection knows both its addresses and sends at once") {
   const Connection connection;
+  const auto peer_address = [](int fd) {
+    Address address;
+    address.size = sizeof address.storage;
+    REQUIRE(::getpeername(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) == 0);
+    return address;
+  };
   CHECK(peer_address(connection.client.fd()).text() == local_address(connection.server.fd()).text());
   CHECK(peer_address(connection.server.fd()).text() == local_address(connection.client.fd()).text());
   CHECK(option(connection.client.fd(), IPPROTO_TCP, TCP_NODELAY) != 0);
