@@ -55,23 +55,29 @@ Result<Address> parse_address(std::string_view text) {
   const std::string_view port_text = text.substr(colon + 1);
   std::uint16_t port = 0;
   const auto [end, code] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), port);
-  if (port_text.empty() || code != std::errc() || end != port_text.data() + port_text.size()) return bad;
+  if (port_text.empty() || port_text.size() > 5 || code != std::errc() || end != port_text.data() + port_text.size()) return bad;
+  const bool v6 = ip.size() >= 2 && ip.front() == '[' && ip.back() == ']';
+  if (v6) ip = ip.substr(1, ip.size() - 2);
+  in6_addr bytes;
+  if (ip.find('\0') != std::string_view::npos || inet_pton(v6 ? AF_INET6 : AF_INET, std::string(ip).c_str(), &bytes) != 1) return bad;
+  return make_address(v6, &bytes, htons(port));
+}
 
+Address make_address(bool v6, const void* ip, in_port_t port) {
   Address address;
-  if (ip.size() >= 2 && ip.front() == '[' && ip.back() == ']') {
-    ip = ip.substr(1, ip.size() - 2);
-    auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
+  if (v6) {
+    sockaddr_in6& in6 = address.storage.in6;
     in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(port);
-    if (inet_pton(AF_INET6, std::string(ip).c_str(), &in6.sin6_addr) != 1) return bad;
-    address.size = sizeof(sockaddr_in6);
-    return address;
+    in6.sin6_port = port;
+    std::memcpy(&in6.sin6_addr, ip, sizeof in6.sin6_addr);
+    address.size = sizeof in6;
+  } else {
+    sockaddr_in& in4 = address.storage.in4;
+    in4.sin_family = AF_INET;
+    in4.sin_port = port;
+    std::memcpy(&in4.sin_addr, ip, sizeof in4.sin_addr);
+    address.size = sizeof in4;
   }
-  auto& in4 = reinterpret_cast<sockaddr_in&>(address.storage);
-  in4.sin_family = AF_INET;
-  in4.sin_port = htons(port);
-  if (inet_pton(AF_INET, std::string(ip).c_str(), &in4.sin_addr) != 1) return bad;
-  address.size = sizeof(sockaddr_in);
   return address;
 }
 

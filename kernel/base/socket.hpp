@@ -28,6 +28,7 @@ struct Address {
 };
 
 Result<Address> parse_address(std::string_view text);  // ip:port, [ip]:port; numbers only
+Address make_address(bool v6, const void* ip, in_port_t port);  // both in network byte order
 Address local_address(int fd);
 // Where the peer wanted to connect to before a rule of the system's firewall redirected it here; size 0: it was not, or that is not known.
 Address redirected_from(int fd);

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <array>
+#include <boost/crc.hpp>
 #include <charconv>
 #include <cstring>
 #include <optional>
@@ -47,21 +47,9 @@ std::optional<Address> read_address(bool v6, std::string_view ip, std::string_vi
   ip.copy(text, ip.size());
   const std::optional<std::uint16_t> port = read_port(port_text);
   if (!port) return std::nullopt;
-  Address address;
-  if (v6) {
-    auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-    in6.sin6_family = AF_INET6;
-    in6.sin6_port = htons(*port);
-    address.size = sizeof in6;
-    if (inet_pton(AF_INET6, text, &in6.sin6_addr) != 1) return std::nullopt;
-  } else {
-    auto& in4 = reinterpret_cast<sockaddr_in&>(address.storage);
-    in4.sin_family = AF_INET;
-    in4.sin_port = htons(*port);
-    address.size = sizeof in4;
-    if (inet_pton(AF_INET, text, &in4.sin_addr) != 1) return std::nullopt;
-  }
-  return address;
+  in6_addr bytes;
+  if (inet_pton(v6 ? AF_INET6 : AF_INET, text, &bytes) != 1) return std::nullopt;
+  return make_address(v6, &bytes, htons(*port));
 }
 
 Header read_v1(std::string_view data) {
@@ -112,47 +100,24 @@ std::optional<std::size_t> addresses_size(std::uint8_t family) {
 void read_addresses(std::string_view data, bool v6, Header& header) {
   const std::size_t ip_bytes = v6 ? 16 : 4;
   const auto read = [&](std::size_t ip_at, std::size_t port_at) {
-    Address address;
-    if (v6) {
-      auto& in6 = reinterpret_cast<sockaddr_in6&>(address.storage);
-      in6.sin6_family = AF_INET6;
-      address.size = sizeof in6;
-      std::memcpy(&in6.sin6_addr, data.data() + ip_at, ip_bytes);
-      std::memcpy(&in6.sin6_port, data.data() + port_at, sizeof in6.sin6_port);
-    } else {
-      auto& in4 = reinterpret_cast<sockaddr_in&>(address.storage);
-      in4.sin_family = AF_INET;
-      address.size = sizeof in4;
-      std::memcpy(&in4.sin_addr, data.data() + ip_at, ip_bytes);
-      std::memcpy(&in4.sin_port, data.data() + port_at, sizeof in4.sin_port);
-    }
-    return address;
+    in_port_t port;
+    std::memcpy(&port, data.data() + port_at, sizeof port);
+    return make_address(v6, data.data() + ip_at, port);
   };
   header.known = true;
   header.source = read(0, 2 * ip_bytes);
   header.destination = read(ip_bytes, 2 * ip_bytes + 2);
 }
 
-// CRC-32C (Castagnoli), reflected.
-constexpr std::array<std::uint32_t, 256> make_crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < table.size(); ++i) {
-    std::uint32_t rest = i;
-    for (int bit = 0; bit < 8; ++bit) rest = (rest >> 1) ^ ((rest & 1) != 0 ? 0x82f63b78U : 0U);
-    table[i] = rest;
-  }
-  return table;
-}
-constexpr std::array<std::uint32_t, 256> kCrcTable = make_crc_table();
+using Crc32c = boost::crc_optimal<32, 0x1edc6f41, UINT32_MAX, UINT32_MAX, true, true>;  // Castagnoli's
 
 // Over all of the header, its own four bytes at `own` taken for zeros.
 std::uint32_t checksum(std::string_view header, std::size_t own) {
-  std::uint32_t crc = UINT32_MAX;
-  for (std::size_t i = 0; i < header.size(); ++i) {
-    const std::uint8_t value = i >= own && i < own + 4 ? std::uint8_t{0} : byte_at(header, i);
-    crc = (crc >> 8) ^ kCrcTable[(crc ^ value) & 0xff];
-  }
-  return ~crc;
+  Crc32c crc;
+  crc.process_bytes(header.data(), own);
+  crc.process_bytes("\0\0\0\0", 4);
+  crc.process_bytes(header.data() + own + 4, header.size() - own - 4);
+  return crc.checksum();
 }
 
 // Type, length, value: of none but the checksum is the value looked at. nullptr, or what is wrong.
