@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::size_t kInstancesMax = 65'535;  // hooks::Instance::index is below 2^16
 
-template <class T>
-std::vector<Named> named(const std::vector<T>& all) {
-  std::vector<Named> found;
-  for (const T& one : all) found.push_back({one.node, one.name});
-  return found;
-}
-
 // Names of one section, defined and referred to. Made once for all parts.
 class Names {
  public:
@@ -77,12 +70,13 @@ void fill_listeners(Model& model, Reading& reading) {
 }
 
 void check_names(const Model& model, const std::vector<const References*>& references, Reading& reading) {
-  const std::vector<Named> instances = named(model.instances), clusters = named(model.clusters), tables = named(model.route_tables);
+  const std::vector<Named> instances = named(model.instances, &Instance::name), clusters = named(model.clusters, &Cluster::name);
+  const std::vector<Named> tables = named(model.route_tables, &RouteTable::name);
   report_repeated(instances, "a plugin named", reading);
-  report_repeated(named(model.listeners), "a listener named", reading);
+  report_repeated(named(model.listeners, &Listener::name), "a listener named", reading);
   report_repeated(clusters, "a cluster named", reading);
   report_repeated(tables, "a route table named", reading);
-  const std::vector<Named> secrets = named(model.secrets);
+  const std::vector<Named> secrets = named(model.secrets, &Secret::name);
   report_repeated(secrets, "a secret named", reading);
   report_shared_addresses(model.listeners, reading);
   const Names known_instances(instances, "plugin"), known_clusters(clusters, "cluster"), known_tables(tables, "route table"), known_secrets(secrets, "secret");

@@ -104,6 +104,9 @@ Document parse_document(std::string_view text, Diagnostics& diagnostics, const s
 std::string mark_of(const std::string& file);
 Result<std::string> read_file(const std::string& file);  // bounded by kDocumentBytesMax
 
+// Where a path that the file says leads to: a relative one is relative to the file's folder.
+std::string beside(const std::string& file, const std::string& path);
+
 // Reports every key that was not asked for, below `node`. Subtrees wholly unread are reported at their topmost key.
 void report_unknown_keys(const Node& node, Diagnostics& diagnostics);
 

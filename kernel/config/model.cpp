@@ -19,7 +19,6 @@ void optional_span(const Node& map, std::string_view key, Reading& reading, Mill
 }
 
 void read_quarantine(const Node& node, Reading& reading, Quarantine& quarantine) {
-  if (!expect_map(node, reading)) return;
   optional_integer(node, "failures", reading, 0, kQuarantineCountMax, quarantine.failures);
   optional_integer(node, "stalls", reading, 0, kQuarantineCountMax, quarantine.stalls);
   optional_span(node, "window", reading, quarantine.window);
@@ -44,7 +43,7 @@ Instance read_instance(const Node& node, Reading& reading) {
   }
   optional_word<bool>(node, "on_failure", reading, {{"open", true}, {"closed", false}}, instance.fail_open);
   instance.config = opaque_child(node, "config", reading);
-  if (const Node* quarantine = child(node, "quarantine")) read_quarantine(*quarantine, reading, instance.quarantine);
+  if (const Node* quarantine = optional_map(node, "quarantine", reading)) read_quarantine(*quarantine, reading, instance.quarantine);
   if ((instance.isolation_node = opaque_child(node, "isolation", reading)) != nullptr) {
     const bool map = instance.isolation_node->type == Node::Type::kMap;
     if (const Node* kind = map ? required(*instance.isolation_node, "kind", reading) : instance.isolation_node) {
@@ -74,8 +73,7 @@ void read_file_part(const Document& document, Diagnostics& diagnostics, Part& pa
                                  model.log_level);
   optional(root, "watch", reading, model.watch);
   optional_bytes(root, "memory_max", reading, kMemoryMaxMin, model.memory_max);
-  const Node* watchdog = child(root, "watchdog");
-  if (watchdog != nullptr && expect_map(*watchdog, reading)) optional(*watchdog, "stall", reading, model.watchdog.stall);
+  if (const Node* watchdog = optional_map(root, "watchdog", reading)) optional(*watchdog, "stall", reading, model.watchdog.stall);
   if (optional(root, "crash_report", reading, model.crash_report)) model.crash_report = beside(document.file, model.crash_report);
   for (const Node* node : one_or_items(root, "plugin_path", reading)) {
     std::string folder;

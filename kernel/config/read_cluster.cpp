@@ -22,10 +22,9 @@ Endpoint read_endpoint(const Node& node, Reading& reading) {
 
 // {use: INSTANCE, config: ...}
 void read_user(const Node& map, std::string_view key, Reading& reading, std::string& instance, const Node*& config) {
-  const Node* user = child(map, key);
-  if (user == nullptr || !expect_map(*user, reading)) return;
-  const Node* use = required(*user, "use", reading);
-  if (use != nullptr && read_name(*use, reading, instance)) reading.references.instances.push_back({use, instance});
+  const Node* user = optional_map(map, key, reading);
+  if (user == nullptr) return;
+  if (const Node* use = required(*user, "use", reading)) read_reference(*use, reading, reading.references.instances, instance);
   config = opaque_child(*user, "config", reading);
 }
 
@@ -41,19 +40,12 @@ Cluster read_cluster(const Node& node, Reading& reading) {
   optional(node, "original_destination", reading, cluster.original_destination);
   if (cluster.original_destination) {
     cluster.endpoints_given = true;  // none is awaited
-    for (const char* key : {"endpoints", "discovery", "balancer"}) {
-      const Node* value = child(node, key);
-      if (value == nullptr) continue;
-      value->ask_all();
-      reading.diagnostics.error(*value, "has no meaning for a cluster of original destinations");
-    }
+    refuse_keys(node, {"endpoints", "discovery", "balancer"}, "has no meaning for a cluster of original destinations", reading);
   }
   // Where nobody brings the endpoints, none at all is more likely a slip; an empty list says that it is not.
   if (cluster.discovery.empty() && !cluster.original_destination && reading.staged_name == nullptr) required(node, "endpoints", reading);
-  std::vector<Named> addresses;
   for (const Node* item : items(node, "endpoints", reading)) cluster.endpoints.push_back(read_endpoint(*item, reading));
-  for (const Endpoint& endpoint : cluster.endpoints) addresses.push_back({endpoint.node, endpoint.address});
-  report_repeated(addresses, "an endpoint", reading);
+  report_repeated(named(cluster.endpoints, &Endpoint::address), "an endpoint", reading);
 
   using Header = Cluster::ProxyProtocol;
   optional_word<Header>(node, "proxy_protocol", reading, {{"off", Header::kOff}, {"v1", Header::kV1}, {"v2", Header::kV2}}, cluster.proxy_protocol);
@@ -73,7 +65,7 @@ Cluster read_cluster(const Node& node, Reading& reading) {
     reading.diagnostics.error(*node.get("proxy_protocol"), "has no meaning with protocol: http2, whose connections are many clients'");
   }
 
-  if (const Node* part = child(node, "tls")) cluster.tls = read_client_tls(*part, reading);
+  if (const Node* part = optional_map(node, "tls", reading)) cluster.tls = read_client_tls(*part, reading);
   read_user(node, "balancer", reading, cluster.balancer, cluster.balancer_config);
   return cluster;
 }

@@ -12,7 +12,6 @@ constexpr std::uint64_t kStreamWindowMin = 1024, kStreamWindowMax = 16 * 1024 * 
 constexpr std::uint64_t kHeadBytesMax = 512 * 1024;  // a head must fit its exchange's arena with room for hooks
 
 void read_timeouts(const Node& node, Reading& reading, Timeouts& timeouts) {
-  if (!expect_map(node, reading)) return;
   optional(node, "head", reading, timeouts.head);
   optional(node, "idle", reading, timeouts.idle);
   optional(node, "body", reading, timeouts.body);
@@ -23,15 +22,8 @@ void read_timeouts(const Node& node, Reading& reading, Timeouts& timeouts) {
 }
 
 void read_limits(const Node& node, Reading& reading, Limits& limits) {
-  if (!expect_map(node, reading)) return;
-  const auto at_most = [&](std::string_view key, std::uint64_t most, std::uint64_t& value) {
-    const std::uint64_t before = value;
-    if (!optional_bytes(node, key, reading, kHeadBytesMin, value) || value <= most) return;
-    reading.diagnostics.error(*node.get(key), "must be at most " + std::to_string(most) + " bytes");
-    value = before;
-  };
-  at_most("head_bytes", kHeadBytesMax, limits.head_bytes);
-  at_most("target_bytes", kHeadBytesMax, limits.target_bytes);
+  optional_bytes(node, "head_bytes", reading, kHeadBytesMin, limits.head_bytes, kHeadBytesMax);
+  optional_bytes(node, "target_bytes", reading, kHeadBytesMin, limits.target_bytes, kHeadBytesMax);
   optional_integer(node, "headers", reading, 1, 10'000, limits.headers);
   optional_bytes(node, "body_buffer", reading, 0, limits.body_buffer);
   optional_bytes(node, "body_bytes", reading, 0, limits.body_bytes);
@@ -41,16 +33,9 @@ void read_limits(const Node& node, Reading& reading, Limits& limits) {
 }
 
 void read_http2(const Node& node, Reading& reading, Http2& http2) {
-  if (!expect_map(node, reading)) return;
   optional_integer(node, "concurrent_streams", reading, 1, 10'000, http2.concurrent_streams);
   optional_integer(node, "stream_resets", reading, 1, kCountMax, http2.stream_resets);
-  std::uint64_t window = 0;
-  if (!optional_bytes(node, "stream_window", reading, kStreamWindowMin, window)) return;
-  if (window > kStreamWindowMax) {
-    reading.diagnostics.error(*node.get("stream_window"), "must be at most " + std::to_string(kStreamWindowMax) + " bytes");
-  } else {
-    http2.stream_window = window;
-  }
+  optional_bytes(node, "stream_window", reading, kStreamWindowMin, http2.stream_window, kStreamWindowMax);
 }
 
 void read_protocols(const Node& node, Reading& reading, Listener& listener) {
@@ -69,7 +54,6 @@ void read_protocols(const Node& node, Reading& reading, Listener& listener) {
 }
 
 void read_path_policy(const Node& node, Reading& reading, PathPolicy& path) {
-  if (!expect_map(node, reading)) return;
   optional(node, "merge_slashes", reading, path.merge_slashes);
   optional_word<SlashPolicy>(
       node, "escaped_slashes", reading,
@@ -77,7 +61,6 @@ void read_path_policy(const Node& node, Reading& reading, PathPolicy& path) {
 }
 
 void read_forward(const Node& node, Reading& reading, ForwardPolicy& forward) {
-  if (!expect_map(node, reading)) return;
   using For = ForwardPolicy::For;
   using Id = ForwardPolicy::Id;
   optional(node, "via", reading, forward.via);
@@ -108,15 +91,6 @@ void check_route_plugins(const Listener& listener, Reading& reading) {
   }
 }
 
-void refuse_http_keys(const Node& node, Reading& reading) {
-  for (const char* key : {"routes", "route_table", "path", "forward", "protocols", "http2"}) {
-    const Node* value = child(node, key);
-    if (value == nullptr) continue;
-    value->ask_all();
-    reading.diagnostics.error(*value, "has no meaning for a listener whose protocol is tcp");
-  }
-}
-
 Listener read_listener(const Node& node, Reading& reading) {
   Listener listener;
   listener.node = &node;
@@ -127,39 +101,34 @@ Listener read_listener(const Node& node, Reading& reading) {
   using Header = Listener::ProxyProtocol;
   optional_word<Header>(node, "proxy_protocol", reading,
                         {{"off", Header::kOff}, {"optional", Header::kOptional}, {"required", Header::kRequired}}, listener.proxy_protocol);
-  if (const Node* part = child(node, "timeouts")) read_timeouts(*part, reading, listener.timeouts);
-  if (const Node* part = child(node, "limits")) read_limits(*part, reading, listener.limits);
-  if (const Node* part = child(node, "http2")) read_http2(*part, reading, listener.http2);
+  if (const Node* part = optional_map(node, "timeouts", reading)) read_timeouts(*part, reading, listener.timeouts);
+  if (const Node* part = optional_map(node, "limits", reading)) read_limits(*part, reading, listener.limits);
+  if (const Node* part = optional_map(node, "http2", reading)) read_http2(*part, reading, listener.http2);
   read_protocols(node, reading, listener);
-  if (const Node* part = child(node, "path")) read_path_policy(*part, reading, listener.path);
-  if (const Node* part = child(node, "forward")) read_forward(*part, reading, listener.forward);
-  if (const Node* part = child(node, "tls")) listener.tls = read_server_tls(*part, reading);
+  if (const Node* part = optional_map(node, "path", reading)) read_path_policy(*part, reading, listener.path);
+  if (const Node* part = optional_map(node, "forward", reading)) read_forward(*part, reading, listener.forward);
+  if (const Node* part = optional_map(node, "tls", reading)) listener.tls = read_server_tls(*part, reading);
   optional_word<Listener::Protocol>(node, "protocol", reading, {{"http1", Listener::Protocol::kHttp1}, {"tcp", Listener::Protocol::kTcp}},
                                     listener.protocol);
 
   std::vector<Reference> links;
   for (const Node* item : items(node, "chain", reading)) {
     std::string name;
-    if (!read_name(*item, reading, name)) continue;
-    links.push_back({item, name});
-    listener.chain.push_back(std::move(name));
+    if (read_reference(*item, reading, links, name)) listener.chain.push_back(std::move(name));
   }
-  std::vector<Named> chain;
-  for (const Reference& link : links) chain.push_back({link.node, link.name});
-  report_repeated(chain, "in this chain,", reading);
+  report_repeated(named(links, &Reference::name), "in this chain,", reading);
   std::vector<Reference>& instances = reading.references.instances;
   instances.insert(instances.end(), links.begin(), links.end());
 
   if (listener.protocol == Listener::Protocol::kTcp) {
-    refuse_http_keys(node, reading);
+    refuse_keys(node, {"routes", "route_table", "path", "forward", "protocols", "http2"}, "has no meaning for a listener whose protocol is tcp", reading);
     listener.routes.push_back(read_tcp_route(node, listener.name, reading));
     return listener;
   }
   listener.routes = read_routes(node, listener.name, listener.path, "in this listener, a route named", reading);
   check_route_plugins(listener, reading);
   const Node* table = child(node, "route_table");
-  if (table == nullptr || !read_name(*table, reading, listener.route_table)) return listener;
-  reading.references.route_tables.push_back({table, listener.route_table});
+  if (table == nullptr || !read_reference(*table, reading, reading.references.route_tables, listener.route_table)) return listener;
   if (child(node, "routes") != nullptr) reading.diagnostics.error(*table, "only one of routes and route_table");
   return listener;
 }

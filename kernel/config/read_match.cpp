@@ -132,7 +132,6 @@ bool check_path(const Node& node, const std::string& path, const PathPolicy& pol
 
 Match read_match(const Node& node, const PathPolicy& policy, Reading& reading) {
   Match match;
-  if (!expect_map(node, reading)) return match;
   for (const Node* item : one_or_items(node, "host", reading)) {
     std::string host;
     if (read_host(*item, reading, host)) match.hosts.push_back(std::move(host));

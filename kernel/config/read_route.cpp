@@ -12,9 +12,7 @@ constexpr std::int64_t kWeightMax = 1'000'000;
 WeightedCluster read_weighted(const Node& node, Reading& reading) {
   WeightedCluster cluster;
   if (!expect_map(node, reading)) return cluster;
-  if (const Node* name = required(node, "name", reading); name != nullptr && read_name(*name, reading, cluster.cluster)) {
-    reading.references.clusters.push_back({name, cluster.cluster});
-  }
+  if (const Node* name = required(node, "name", reading)) read_reference(*name, reading, reading.references.clusters, cluster.cluster);
   optional_integer(node, "weight", reading, 0, kWeightMax, cluster.weight);
   return cluster;
 }
@@ -42,13 +40,11 @@ void read_target(const Node& node, const std::vector<std::string_view>& keys, co
       reading.diagnostics.error(*value, "only one of " + list);
     } else if (key == "cluster") {
       std::string name;
-      if (!read_name(*value, reading, name)) continue;
-      reading.references.clusters.push_back({value, name});
-      route.clusters.push_back({std::move(name), 1});
+      if (read_reference(*value, reading, reading.references.clusters, name)) route.clusters.push_back({std::move(name), 1});
     } else if (key == "clusters") {
       read_clusters(*value, reading, route);
     } else if (key == "handler") {
-      if (read_name(*value, reading, route.handler)) reading.references.instances.push_back({value, route.handler});
+      read_reference(*value, reading, reading.references.instances, route.handler);
     } else if (key == "redirect") {
       route.redirect = read_redirect(*value, reading);
     } else {
@@ -86,7 +82,6 @@ void read_rewrites(const Node& node, Reading& reading, Route& route) {
 }
 
 void read_plugins(const Node& node, Reading& reading, Route& route) {
-  if (!expect_map(node, reading)) return;
   for (const Node::Member& member : node.members) {
     node.get(member.key);
     reading.references.instances.push_back({member.value.get(), member.key});
@@ -101,14 +96,14 @@ Route read_route(const Node& node, std::string name_if_none, const PathPolicy& p
   route.name = std::move(name_if_none);
   if (!expect_map(node, reading)) return route;
   if (const Node* name = child(node, "name")) read_name(*name, reading, route.name);
-  if (const Node* match = child(node, "match")) route.match = read_match(*match, policy, reading);
+  if (const Node* match = optional_map(node, "match", reading)) route.match = read_match(*match, policy, reading);
   read_target(node, {"cluster", "clusters", "handler", "redirect", "reply"}, "cluster, clusters, handler, redirect and reply", reading, route);
   read_rewrites(node, reading, route);
   Milliseconds timeout{};
   if (optional(node, "timeout", reading, timeout)) route.timeout = timeout;
   optional(node, "allow_connect", reading, route.allow_connect);
   optional(node, "allow_upgrade", reading, route.allow_upgrade);
-  if (const Node* plugins = child(node, "plugins")) read_plugins(*plugins, reading, route);
+  if (const Node* plugins = optional_map(node, "plugins", reading)) read_plugins(*plugins, reading, route);
   if (route.redirect.has_value() && route.redirect->prefix_rewrite.has_value() &&
       route.match.path_kind != Match::Path::kPrefix) {
     reading.diagnostics.error(node, "redirect.prefix_rewrite replaces match.prefix, which this route does not have");
@@ -120,12 +115,10 @@ Route read_route(const Node& node, std::string name_if_none, const PathPolicy& p
 
 std::vector<Route> read_routes(const Node& map, const std::string& owner, const PathPolicy& policy, std::string_view what, Reading& reading) {
   std::vector<Route> routes;
-  std::vector<Named> names;
   for (const Node* item : items(map, "routes", reading)) {
     routes.push_back(read_route(*item, owner + "/" + std::to_string(routes.size()), policy, reading));
   }
-  for (const Route& route : routes) names.push_back({route.node, route.name});
-  report_repeated(names, what, reading);
+  report_repeated(named(routes, &Route::name), what, reading);
   return routes;
 }
 
@@ -168,8 +161,8 @@ DirectReply read_reply(const Node& node, Reading& reading) {
   if (bodied && (reply.status == 204 || reply.status == 205 || reply.status == 304)) {
     reading.diagnostics.error(*node.get("body"), "a reply of status " + std::to_string(reply.status) + " has no body");
   }
-  const Node* headers = child(node, "headers");
-  if (headers == nullptr || !expect_map(*headers, reading)) return reply;
+  const Node* headers = optional_map(node, "headers", reading);
+  if (headers == nullptr) return reply;
   for (const Node::Member& member : headers->members) {
     headers->get(member.key);
     HeaderValue header{member.key, ""};

@@ -6,12 +6,8 @@
 namespace cleat::config {
 namespace {
 
-void read_reference(const Node& node, Reading& reading, std::string& name) {
-  if (read_name(node, reading, name)) reading.references.secrets.push_back({&node, name});
-}
-
-void read_reference(const Node& map, std::string_view key, Reading& reading, std::string& name) {
-  if (const Node* node = child(map, key)) read_reference(*node, reading, name);
+void optional_secret(const Node& map, std::string_view key, Reading& reading, std::string& name) {
+  if (const Node* node = child(map, key)) read_reference(*node, reading, reading.references.secrets, name);
 }
 
 // Not both, of two ways to say one thing.
@@ -45,12 +41,11 @@ void read_policy(const Node& node, std::string_view names, Reading& reading, Tls
 ServerTls read_server_tls(const Node& node, Reading& reading) {
   ServerTls tls;
   tls.node = &node;
-  if (!expect_map(node, reading)) return tls;
   read_secret_parts(node, "client_ca", reading, tls.own);
-  for (const Node* item : one_or_items(node, "secrets", reading)) read_reference(*item, reading, tls.secrets.emplace_back());
+  for (const Node* item : one_or_items(node, "secrets", reading)) read_reference(*item, reading, reading.references.secrets, tls.secrets.emplace_back());
   exclusive(node, "certificate", "secrets", reading);
   if (child(node, "certificate") == nullptr && tls.secrets.empty()) reading.diagnostics.error(node, "needs certificate and key, or secrets");
-  read_reference(node, "client_ca_secret", reading, tls.client_ca_secret);
+  optional_secret(node, "client_ca_secret", reading, tls.client_ca_secret);
   exclusive(node, "client_ca", "client_ca_secret", reading);
   using Client = ServerTls::Client;
   const bool has_ca = child(node, "client_ca") != nullptr || child(node, "client_ca_secret") != nullptr;
@@ -67,20 +62,15 @@ ServerTls read_server_tls(const Node& node, Reading& reading) {
 ClientTls read_client_tls(const Node& node, Reading& reading) {
   ClientTls tls;
   tls.node = &node;
-  if (!expect_map(node, reading)) return tls;
   read_secret_parts(node, "ca", reading, tls.own);
-  read_reference(node, "secret", reading, tls.secret);
+  optional_secret(node, "secret", reading, tls.secret);
   exclusive(node, "certificate", "secret", reading);
-  read_reference(node, "ca_secret", reading, tls.ca_secret);
+  optional_secret(node, "ca_secret", reading, tls.ca_secret);
   exclusive(node, "ca", "ca_secret", reading);
   if (const Node* name = child(node, "server_name")) read_authority(*name, reading, tls.server_name);
   optional(node, "verify", reading, tls.verify);
   read_policy(node, "names", reading, tls);
-  if (!tls.verify) {
-    for (const char* key : {"ca", "ca_secret", "names"}) {
-      if (const Node* value = child(node, key)) reading.diagnostics.error(*value, "has no meaning with verify: false");
-    }
-  }
+  if (!tls.verify) refuse_keys(node, {"ca", "ca_secret", "names"}, "has no meaning with verify: false", reading);
   return tls;
 }
 

@@ -3,11 +3,11 @@
 
 #include <arpa/inet.h>
 
-#include <charconv>
-#include <limits>
 #include <unordered_map>
 
+#include "kernel/base/socket.hpp"
 #include "kernel/config/pattern.hpp"
+#include "kernel/http/head.hpp"
 
 namespace cleat::config {
 
@@ -50,6 +50,20 @@ std::vector<const Node*> one_or_items(const Node& map, std::string_view key, Rea
   return items(map, key, reading);
 }
 
+const Node* optional_map(const Node& map, std::string_view key, Reading& reading) {
+  const Node* node = child(map, key);
+  return node != nullptr && expect_map(*node, reading) ? node : nullptr;
+}
+
+void refuse_keys(const Node& map, std::initializer_list<std::string_view> keys, std::string_view why, Reading& reading) {
+  for (const std::string_view key : keys) {
+    const Node* value = child(map, key);
+    if (value == nullptr) continue;
+    value->ask_all();
+    reading.diagnostics.error(*value, why);
+  }
+}
+
 const Node* opaque_child(const Node& map, std::string_view key, Reading& reading) {
   const Node* node = child(map, key);
   if (node != nullptr) reading.opaque.insert(node);
@@ -71,12 +85,13 @@ bool optional(const Node& map, std::string_view key, Reading& reading, Milliseco
   return node != nullptr && read_duration(*node, reading.diagnostics, value);
 }
 
-bool optional_bytes(const Node& map, std::string_view key, Reading& reading, std::uint64_t least, std::uint64_t& value) {
+bool optional_bytes(const Node& map, std::string_view key, Reading& reading, std::uint64_t least, std::uint64_t& value, std::uint64_t most) {
   const Node* node = child(map, key);
   std::uint64_t number = 0;
   if (node == nullptr || !read_bytes(*node, reading.diagnostics, number)) return false;
-  if (number < least) {
-    reading.diagnostics.error(*node, "must be at least " + std::to_string(least) + " bytes");
+  if (number < least || number > most) {
+    const std::string bound = number < least ? "at least " + std::to_string(least) : "at most " + std::to_string(most);
+    reading.diagnostics.error(*node, "must be " + bound + " bytes");
     return false;
   }
   value = number;
@@ -121,12 +136,13 @@ bool read_name(const Node& node, Reading& reading, std::string& value) {
   return true;
 }
 
-namespace {
-
-bool parse_port(std::string_view text, std::uint32_t& port) {
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return !text.empty() && text.size() <= 5 && code == std::errc() && end == text.data() + text.size() && port <= 65'535;
+bool read_reference(const Node& node, Reading& reading, std::vector<Reference>& to, std::string& name) {
+  if (!read_name(node, reading, name)) return false;
+  to.push_back({&node, name});
+  return true;
 }
+
+namespace {
 
 bool is_ip6(const std::string& text) {
   in6_addr address;
@@ -138,26 +154,19 @@ bool is_ip6(const std::string& text) {
 bool read_address(const Node& node, Reading& reading, bool port_zero, std::string& value) {
   std::string text;
   if (!read_text(node, reading.diagnostics, text)) return false;
-  const std::size_t colon = text.rfind(':');
-  const std::string host = text.substr(0, colon == std::string::npos ? text.size() : colon);
-  std::uint32_t port = 0;
-  const bool has_port = colon != std::string::npos && parse_port(std::string_view(text).substr(colon + 1), port);
-  in_addr ip4;
-  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  // c_str(): a NUL inside would hide what follows it.
-  const bool ip = host.find('\0') == std::string::npos &&
-                  (bracketed ? is_ip6(host.substr(1, host.size() - 2)) : inet_pton(AF_INET, host.c_str(), &ip4) == 1);
-  if (!ip || !has_port) {
+  Result<Address> address = parse_address(text);
+  if (!address.ok()) {
+    const std::string host = text.substr(0, text.rfind(':'));
     std::string why = "must be ip:port or [ip]:port";
     if (is_ip6(text)) {
       why += ": an IPv6 address stands in brackets";
-    } else if (!port_zero && !ip && host.find_first_not_of("0123456789.:[]") != std::string::npos) {
+    } else if (!port_zero && !parse_address(host + ":1").ok() && host.find_first_not_of("0123456789.:[]") != std::string::npos) {
       why += ": a cluster of a host name has no endpoints here, but discovery";
     }
     reading.diagnostics.error(node, why);
     return false;
   }
-  if (port == 0 && !port_zero) {
+  if (address->port() == 0 && !port_zero) {
     reading.diagnostics.error(node, "port 0 cannot be connected to");
     return false;
   }
@@ -168,22 +177,8 @@ bool read_address(const Node& node, Reading& reading, bool port_zero, std::strin
 bool read_authority(const Node& node, Reading& reading, std::string& value) {
   std::string text;
   if (!read_text(node, reading.diagnostics, text)) return false;
-  std::string_view host = text;
-  bool ok = true;
-  if (host.starts_with('[')) {
-    const std::size_t end = host.find(']');
-    ok = end != std::string_view::npos && host.find('\0') == std::string_view::npos &&
-         is_ip6(std::string(host.substr(1, end - 1)));
-    host.remove_prefix(ok ? end + 1 : host.size());
-  } else {
-    const std::size_t end = std::min(host.find(':'), host.size());
-    ok = end > 0 && host.substr(0, end).find_first_not_of(
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~") == std::string_view::npos;
-    host.remove_prefix(end);
-  }
-  std::uint32_t port = 0;
-  if (!host.empty()) ok = ok && host.front() == ':' && parse_port(host.substr(1), port) && port != 0;
-  if (!ok) {
+  http::detail::Authority parts;
+  if (text.find('\0') != std::string::npos || !http::detail::read_authority(text, parts)) {
     reading.diagnostics.error(node, "must be a host, or host:port");
     return false;
   }

@@ -2,7 +2,7 @@
 // value as it is; a wrong one is an error at its node, and reading goes on, so that one run tells every error.
 #pragma once
 
-#include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -47,9 +47,6 @@ void check_route_plugins(const Listener& listener, Reading& reading);  // each h
 // Refuses a path that no request normalised by this policy can equal or begin with.
 bool check_path(const Node& node, const std::string& path, const PathPolicy& policy, Reading& reading);
 
-// Relative to the folder of the file that says it.
-std::string beside(const std::string& file, const std::string& path);
-
 // --- nodes ---
 const Node* child(const Node& map, std::string_view key);                             // nullptr if absent or null
 const Node* required(const Node& map, std::string_view key, Reading& reading);        // the same, and an error
@@ -57,13 +54,15 @@ bool expect_map(const Node& node, Reading& reading);
 bool expect_list(const Node& node, Reading& reading);
 std::vector<const Node*> items(const Node& map, std::string_view key, Reading& reading);         // of an optional list
 std::vector<const Node*> one_or_items(const Node& map, std::string_view key, Reading& reading);  // a scalar is a list of one
+const Node* optional_map(const Node& map, std::string_view key, Reading& reading);    // nullptr too, with an error, if it is none
+void refuse_keys(const Node& map, std::initializer_list<std::string_view> keys, std::string_view why, Reading& reading);  // those that are there
 const Node* opaque_child(const Node& map, std::string_view key, Reading& reading);    // absent or null: nullptr
 
 // --- values of optional keys; true if there was one and it was right ---
 bool optional(const Node& map, std::string_view key, Reading& reading, std::string& value);
 bool optional(const Node& map, std::string_view key, Reading& reading, bool& value);
 bool optional(const Node& map, std::string_view key, Reading& reading, Milliseconds& value);
-bool optional_bytes(const Node& map, std::string_view key, Reading& reading, std::uint64_t least, std::uint64_t& value);
+bool optional_bytes(const Node& map, std::string_view key, Reading& reading, std::uint64_t least, std::uint64_t& value, std::uint64_t most = UINT64_MAX);
 
 template <class T>
 bool optional_integer(const Node& map, std::string_view key, Reading& reading, std::int64_t least, std::int64_t most, T& value) {
@@ -90,6 +89,7 @@ void optional_word(const Node& map, std::string_view key, Reading& reading, cons
 // --- what values must look like; an error at the node if not ---
 void read_own_name(const Node& map, Reading& reading, std::string& value);  // the key `name`; see Reading::staged_name
 bool read_name(const Node& node, Reading& reading, std::string& value);  // [A-Za-z0-9_.-/]+
+bool read_reference(const Node& node, Reading& reading, std::vector<Reference>& to, std::string& name);  // the name of something that must be there
 // ip:port or [ip]:port.
 bool read_address(const Node& node, Reading& reading, bool port_zero, std::string& value);
 bool read_authority(const Node& node, Reading& reading, std::string& value);  // host[:port]
@@ -101,6 +101,13 @@ struct Named {
   std::string_view name;
 };
 void report_repeated(const std::vector<Named>& named, std::string_view what, Reading& reading);
+
+template <class T>
+std::vector<Named> named(const std::vector<T>& all, std::string T::*name) {
+  std::vector<Named> found;
+  for (const T& one : all) found.push_back({one.node, one.*name});
+  return found;
+}
 
 // As the public one, but does not look below the nodes in `opaque`.
 void report_unknown_keys(const Node& node, const std::unordered_set<const Node*>& opaque, Diagnostics& diagnostics);

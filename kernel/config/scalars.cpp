@@ -1,4 +1,6 @@
 // Scalars of a document as values, and a subtree as JSON. A quoted scalar is text: it is never a number, a boolean or null.
+#include <re2/re2.h>
+
 #include <charconv>
 #include <cmath>
 #include <initializer_list>
@@ -133,26 +135,8 @@ bool read_bytes(const Node& node, Diagnostics& diagnostics, std::uint64_t& value
 namespace {
 
 bool is_json_number(std::string_view text) {
-  std::size_t i = 0;
-  const auto digits = [&] {
-    const std::size_t from = i;
-    while (i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
-    return i - from;
-  };
-  if (i < text.size() && text[i] == '-') ++i;
-  const std::size_t whole = i;
-  const std::size_t count = digits();
-  if (count == 0 || (count > 1 && text[whole] == '0')) return false;
-  if (i < text.size() && text[i] == '.') {
-    ++i;
-    if (digits() == 0) return false;
-  }
-  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
-    ++i;
-    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
-    if (digits() == 0) return false;
-  }
-  return i == text.size();
+  static const re2::RE2 kNumber(R"(-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?)", re2::RE2::Latin1);
+  return re2::RE2::FullMatch(re2::StringPiece(text.data(), text.size()), kNumber);
 }
 
 void append_string(std::string_view text, std::string& out) {
