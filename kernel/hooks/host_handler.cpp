@@ -6,6 +6,7 @@
 #include "kernel/hooks/host_fields.hpp"
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/structs.hpp"
+#include "kernel/http/head.hpp"
 
 namespace cleat::hooks {
 namespace {
@@ -30,17 +31,6 @@ Exchange* answered_by_caller(cleat_exchange handle, cleat_status& status) {
   return nullptr;
 }
 
-// 1*DIGIT (RFC 9110 8.6), of at most 63 bits.
-bool read_length(std::string_view text, std::uint64_t& length) {
-  if (text.empty() || text.size() > 19) return false;
-  length = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return false;
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  return length <= static_cast<std::uint64_t>(INT64_MAX);
-}
-
 // HEAD, 204 and 304: no body follows, whatever is written (RFC 9112 6.3).
 bool has_no_body(const Exchange& x, std::uint32_t status) { return x.request.is_head() || status == 204 || status == 304; }
 
@@ -51,7 +41,7 @@ cleat_status make_head(Exchange& x, const cleat_reply& head) {
   made.body = http::Body::kChunked;
   std::uint64_t most = UINT64_MAX;
   if (const http::Field* const length = made.fields.find(http::Name::kContentLength)) {
-    if (made.fields.find(http::Name::kContentLength, 1) != nullptr || !read_length(length->value, made.content_length)) {
+    if (made.fields.find(http::Name::kContentLength, 1) != nullptr || !http::detail::read_length(length->value, made.content_length)) {
       return fail_call(CLEAT_INVALID, "handler start: a malformed or repeated Content-Length");
     }
     if (head.status == 204) return fail_call(CLEAT_INVALID, "handler start: a 204 has no Content-Length");

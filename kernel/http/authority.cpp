@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "kernel/http/chars.hpp"
@@ -14,13 +15,9 @@ constexpr std::size_t kHostBytesMax = 255;
 
 // 1 to 65535. RFC 3986 allows an empty port; RFC 9110 9.3.6 has it refused for CONNECT, and nothing sends it elsewhere.
 bool valid_port(std::string_view port) {
-  if (port.empty() || port.size() > 5) return false;
-  unsigned value = 0;
-  for (const char c : port) {
-    if (!is_digit(c)) return false;
-    value = value * 10 + static_cast<unsigned>(c - '0');
-  }
-  return value >= 1 && value <= 65535;
+  std::uint16_t value = 0;
+  const auto [end, code] = std::from_chars(port.data(), port.data() + port.size(), value);
+  return port.size() <= 5 && code == std::errc() && end == port.data() + port.size() && value != 0;
 }
 
 bool valid_ipv6(std::string_view text) {

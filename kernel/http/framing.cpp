@@ -1,4 +1,6 @@
 // How a message is framed and what its connection becomes, from its fields alone (RFC 9112 6 and 9, RFC 9110 7.6.1).
+#include <charconv>
+
 #include "kernel/http/chars.hpp"
 #include "kernel/http/head.hpp"
 
@@ -37,20 +39,11 @@ void mark_hop(Fields& fields, std::string_view name) {
   }
 }
 
-ParseError read_length(const Fields& fields, std::uint64_t& out) {
+ParseError read_content_length(const Fields& fields, std::uint64_t& out) {
   // RFC 9112 6.3 lets a list of equal values pass; nothing honest sends one, so "5, 5" is refused with the repeated field.
   const Field* field = fields.find(Name::kContentLength);
   if (fields.find(Name::kContentLength, 1) != nullptr) return {400, "repeated content-length"};
-  const std::string_view value = field->value;
-  if (value.empty() || value.size() > 19) return {400, "malformed content-length"};
-  std::uint64_t length = 0;  // 19 digits cannot overflow it
-  for (const char c : value) {
-    if (!is_digit(c)) return {400, "malformed content-length"};
-    length = length * 10 + static_cast<std::uint64_t>(c - '0');
-  }
-  if (length > static_cast<std::uint64_t>(INT64_MAX)) return {400, "malformed content-length"};
-  out = length;
-  return {};
+  return read_length(field->value, out) ? ParseError{} : ParseError{400, "malformed content-length"};
 }
 
 // Exactly one "chunked". RFC 9112 6.1: codings we do not know get 501; 6.3: chunked that is not last, or twice, gets 400.
@@ -118,7 +111,7 @@ ParseError read_body_length(const Fields& fields, std::uint8_t minor, BodyLength
   // RFC 9112 6.1 lets a server refuse both together, and 6.3 says why it should: it is how requests are smuggled.
   if (length && coding) return {400, "content-length with transfer-encoding"};
   if (length) {
-    const ParseError error = read_length(fields, out.content_length);
+    const ParseError error = read_content_length(fields, out.content_length);
     if (!error) out.body = Body::kLength;
     return error;
   }
@@ -129,6 +122,16 @@ ParseError read_body_length(const Fields& fields, std::uint8_t minor, BodyLength
     return error;
   }
   return {};
+}
+
+bool read_length(std::string_view text, std::uint64_t& length) {
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), length);
+  return code == std::errc() && end == text.data() + text.size() && text.size() <= 19 && length <= static_cast<std::uint64_t>(INT64_MAX);
+}
+
+std::uint16_t read_status(std::string_view text) {
+  if (text.size() != 3 || text[0] < '1' || text[0] > '5' || !is_digit(text[1]) || !is_digit(text[2])) return 0;
+  return static_cast<std::uint16_t>((text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0'));
 }
 
 bool read_version(std::string_view text, unsigned& major, std::uint8_t& minor) {

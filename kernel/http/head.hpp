@@ -46,6 +46,12 @@ ParseError read_body_length(const Fields& fields, std::uint8_t minor, BodyLength
 // "HTTP/" DIGIT "." DIGIT, and nothing else. `minor` above 1 counts as 1 (RFC 9110 2.5).
 bool read_version(std::string_view text, unsigned& major, std::uint8_t& minor);
 
+// 1*DIGIT of at most 63 bits (RFC 9110 8.6).
+bool read_length(std::string_view text, std::uint64_t& length);
+
+// Three digits, 100 to 599; else 0.
+std::uint16_t read_status(std::string_view text);
+
 // uri-host [ ":" port ], without userinfo.
 struct Authority {
   std::string_view host;

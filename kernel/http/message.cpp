@@ -114,6 +114,12 @@ bool Fields::add(Arena& arena, Field field) {
   return true;
 }
 
+bool Fields::add_copy(Arena& arena, std::string_view name, std::string_view value, Name known, bool hop) {
+  const std::string_view kept_name = arena.copy(name);
+  const std::string_view kept_value = arena.copy(value);
+  return kept_name.data() != nullptr && kept_value.data() != nullptr && add(arena, {kept_name, kept_value, known, hop});
+}
+
 const Field* Fields::find(Name known, std::uint32_t index) const {
   for (const Field& field : *this) {
     if (field.known == known && index-- == 0) return &field;

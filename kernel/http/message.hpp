@@ -60,6 +60,7 @@ class Fields {
 
   // The views must already live in (or longer than) the arena. False past the arena's bound.
   bool add(Arena& arena, Field field);
+  bool add_copy(Arena& arena, std::string_view name, std::string_view value, Name known, bool hop = false);  // of views that live less long
   const Field* find(Name known, std::uint32_t index = 0) const;
   const Field* find(std::string_view name, std::uint32_t index = 0) const;
   // Removes every field of that name, keeping the order of the others; how many there were.

@@ -10,13 +10,8 @@ ParseError read_status_line(std::string_view line, ResponseHead& out) {
   if (!detail::read_version(line.substr(0, 8), major, out.minor)) return {502, "malformed version"};
   if (major != 1) return {502, "version not supported"};
   if (line.size() < 12 || line[8] != ' ') return {502, "malformed status line"};
-  unsigned status = 0;
-  for (const char c : line.substr(9, 3)) {
-    if (!detail::is_digit(c)) return {502, "malformed status"};
-    status = status * 10 + static_cast<unsigned>(c - '0');
-  }
-  if (status < 100 || status > 599) return {502, "malformed status"};
-  out.status = static_cast<std::uint16_t>(status);
+  out.status = detail::read_status(line.substr(9, 3));
+  if (out.status == 0) return {502, "malformed status"};
   // RFC 9112 4 wants the space even before an empty reason; some servers leave both away, and nothing hangs on it.
   if (line.size() == 12) return {};
   if (line[12] != ' ') return {502, "malformed status"};

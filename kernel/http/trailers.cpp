@@ -39,12 +39,7 @@ ParseError parse_trailers(std::string_view section, const HeadLimits& limits, Ar
     if (!valid_name(name) || !valid_value(value)) return {400, "malformed trailer"};
     if (++seen > limits.fields_max) return {431, "too many trailers"};
     if (forbidden_trailer(name)) continue;
-    const std::string_view kept_name = arena.copy(name);
-    const std::string_view kept_value = arena.copy(value);
-    if (kept_name.data() == nullptr || kept_value.data() == nullptr ||
-        !out.add(arena, {kept_name, kept_value, name_of(name), false})) {
-      return {431, "trailers exceed their memory"};
-    }
+    if (!out.add_copy(arena, name, value, name_of(name))) return {431, "trailers exceed their memory"};
   }
   return {};
 }

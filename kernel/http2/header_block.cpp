@@ -40,10 +40,7 @@ void RequestBlock::begin(Arena& arena, http::RequestHead& head, const http::Head
 }
 
 bool RequestBlock::put(std::string_view name, std::string_view value, Name known) {
-  const std::string_view kept_name = arena_->copy(name);
-  const std::string_view kept_value = arena_->copy(value);
-  const bool kept = kept_name.data() != nullptr && kept_value.data() != nullptr &&
-                    head_->fields.add(*arena_, {kept_name, kept_value, known, known == Name::kTe});
+  const bool kept = head_->fields.add_copy(*arena_, name, value, known, known == Name::kTe);
   if (!kept) too_large_ = true;
   return kept;
 }
@@ -169,11 +166,7 @@ void TrailerBlock::add(std::string_view name, std::string_view value) {
     return;
   }
   if (http::forbidden_trailer(name)) return;
-  const std::string_view kept_name = arena_->copy(name);
-  const std::string_view kept_value = arena_->copy(value);
-  if (kept_name.data() == nullptr || kept_value.data() == nullptr || !fields_->add(*arena_, {kept_name, kept_value, known, false})) {
-    error_ = {431, "trailers exceed their memory"};
-  }
+  if (!fields_->add_copy(*arena_, name, value, known)) error_ = {431, "trailers exceed their memory"};
 }
 
 }  // namespace cleat::http2

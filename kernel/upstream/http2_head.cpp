@@ -17,10 +17,7 @@ using http::Name;
 constexpr std::string_view kKey = "sec-websocket-key";
 
 const char* add(std::string_view name, std::string_view value, Name known, Arena& arena, http::Fields& out) {
-  const std::string_view kept_name = arena.copy(name);
-  const std::string_view kept_value = arena.copy(value);
-  const bool fits = kept_name.data() != nullptr && kept_value.data() != nullptr && out.add(arena, {kept_name, kept_value, known, false});
-  return fits ? nullptr : "head exceeds its memory";
+  return out.add_copy(arena, name, value, known) ? nullptr : "head exceeds its memory";
 }
 
 }  // namespace
@@ -93,14 +90,9 @@ const char* ResponseFields::head_field(std::string_view name, std::string_view v
   if (!name.empty() && name.front() == ':') {
     if (name != ":status") return "pseudo-header of no response";
     if (regular_ || out.status != 0) return "misplaced :status";
-    std::uint16_t status = 0;
-    for (const char c : value) {
-      if (!http::detail::is_digit(c) || value.size() != 3) return "malformed status";
-      status = static_cast<std::uint16_t>(status * 10 + (c - '0'));
-    }
-    if (status < 100 || status > 599) return "malformed status";
-    out.status = status;
-    return status == 101 ? "101, which HTTP/2 does not have" : nullptr;  // RFC 9113 8.6
+    out.status = http::detail::read_status(value);
+    if (out.status == 0) return "malformed status";
+    return out.status == 101 ? "101, which HTTP/2 does not have" : nullptr;  // RFC 9113 8.6
   }
   regular_ = true;
   if (const char* wrong = http2::check_text(name, value)) return wrong;
