@@ -25,8 +25,7 @@ const hooks::Instance* Exchange::start_life(Downstream& server_, const Listener&
   listener = &listener_;
   home = &server_.connection().home();
   ++home->users;
-  const auto timeout = static_cast<std::uint64_t>(listener->config->timeouts.request.count());
-  request_deadline_ms_ = timeout == 0 ? 0 : worker.reactor.now_ms() + timeout;
+  request_deadline_ms_ = end_of(listener->config->timeouts.request, worker.reactor.now_ms());
   touch();
   metrics::add(listener->metrics.requests, 1);
   metrics::add(listener->metrics.exchanges, 1);

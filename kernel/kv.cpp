@@ -16,7 +16,6 @@ metrics::SeriesId gauge(const char* name, const char* help, const std::string& s
   return metrics::own_series(metrics::define_own(metrics::Kind::kGauge, name, help, {"space"}), {space});
 }
 
-std::uint64_t now_ms() { return monotonic_us() / 1000; }
 std::uint64_t cost(std::string_view key, std::string_view value) { return key.size() + value.size() + kEntryBytes; }
 std::uint64_t end_of(std::uint64_t ttl_ms, std::uint64_t now) { return ttl_ms == 0 ? 0 : now + std::min<std::uint64_t>(ttl_ms, UINT64_MAX / 2); }
 
@@ -59,7 +58,7 @@ bool Space::reserve(std::uint64_t bytes) {
       return true;
     }
     bytes_.fetch_sub(bytes, std::memory_order_relaxed);
-    const std::uint64_t now = now_ms();
+    const std::uint64_t now = monotonic_ms();
     std::uint64_t at = sweep_at_ms_.load(std::memory_order_relaxed);
     if (i != 0 || now < at || !sweep_at_ms_.compare_exchange_strong(at, now + kSweepAgainMs)) return false;
     sweep(now);
@@ -114,7 +113,7 @@ std::uint64_t Space::put(Part& part, Entries::iterator found, std::string_view k
 Outcome Space::get(std::string_view key, char* buffer, std::uint64_t capacity, std::uint64_t& needed, std::uint64_t& version) {
   Part& part = part_of(key);
   const std::lock_guard lock(part.mutex);
-  const auto found = find(part, key, now_ms());
+  const auto found = find(part, key, monotonic_ms());
   if (found == part.entries.end()) return Outcome::kNotFound;
   copy_out(found->second.value, buffer, capacity, needed);
   version = found->second.version;
@@ -123,7 +122,7 @@ Outcome Space::get(std::string_view key, char* buffer, std::uint64_t capacity, s
 
 Outcome Space::set(std::string_view key, std::string_view value, std::uint64_t ttl_ms, std::optional<std::uint64_t> expected, std::uint64_t& version) {
   if (!reserve(cost(key, value))) return Outcome::kLimit;
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = monotonic_ms();
   Part& part = part_of(key);
   const std::lock_guard lock(part.mutex);
   const auto found = find(part, key, now);
@@ -139,7 +138,7 @@ Outcome Space::set(std::string_view key, std::string_view value, std::uint64_t t
 Outcome Space::remove(std::string_view key, std::uint64_t expected) {
   Part& part = part_of(key);
   const std::lock_guard lock(part.mutex);
-  const auto found = find(part, key, now_ms());
+  const auto found = find(part, key, monotonic_ms());
   if (found == part.entries.end()) return Outcome::kNotFound;
   if (expected != 0 && found->second.version != expected) return Outcome::kChanged;
   erase(part, found);
@@ -149,7 +148,7 @@ Outcome Space::remove(std::string_view key, std::uint64_t expected) {
 Outcome Space::add(std::string_view key, std::int64_t amount, std::uint64_t ttl_ms, std::int64_t& value) {
   constexpr std::size_t kDigitsMax = 20;  // "-9223372036854775808"
   if (!reserve(key.size() + kDigitsMax + kEntryBytes)) return Outcome::kLimit;
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = monotonic_ms();
   Part& part = part_of(key);
   const std::lock_guard lock(part.mutex);
   const auto found = find(part, key, now);
@@ -177,7 +176,7 @@ Outcome Space::add(std::string_view key, std::int64_t amount, std::uint64_t ttl_
 
 Outcome Space::next(std::string_view prefix, std::string_view after, char* buffer, std::uint64_t capacity, std::uint64_t& needed) {
   std::optional<std::string> least;
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = monotonic_ms();
   for (Part& part : parts_) {
     const std::lock_guard lock(part.mutex);
     auto entry = after < prefix ? part.entries.lower_bound(prefix) : part.entries.upper_bound(after);

@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\n";  // as much of HTTP/2's as looks like a head (RFC 9113 3.4)
 
-std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
-
 }  // namespace
 
 Http1Server::Http1Server(Connection& connection) : connection_(connection), worker_(connection.worker()), transport_(connection.transport),
@@ -96,11 +94,7 @@ void Http1Server::wait_for_request() {
   const config::Timeouts& timeouts = listener().config->timeouts;
   std::uint64_t bound = ms(connection_.requests() == 0 ? timeouts.head : timeouts.idle);
   if (worker_.draining) bound = bound == 0 ? kLastRequestMs : std::min(bound, kLastRequestMs);
-  if (bound != 0) {
-    deadline_.set(waits_since_ms_ + bound);
-  } else {
-    deadline_.clear();
-  }
+  deadline_.set_or_clear(bound == 0 ? 0 : waits_since_ms_ + bound);
 }
 
 void Http1Server::stash(std::string_view data) {

@@ -11,8 +11,6 @@ namespace {
 
 constexpr ssize_t kTooManyContinuations = -905;  // has no name in every nghttp2 that knows it
 
-std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
-
 }  // namespace
 
 void Http2Server::start() {
@@ -187,11 +185,7 @@ void Http2Server::arm_deadline() {
   earlier(block_since_ms_, ms(timeouts.head));
   if (idle()) earlier(idle_since_ms_, ms(settings_seen_ ? timeouts.idle : timeouts.head));
   if (idle()) earlier(wrote_ms_, kGiveBackMs);
-  if (at == UINT64_MAX) {
-    connection_.deadline.clear();
-  } else {
-    connection_.deadline.set(at);
-  }
+  connection_.deadline.set_or_clear(at == UINT64_MAX ? 0 : at);
 }
 
 void Http2Server::on_deadline() {

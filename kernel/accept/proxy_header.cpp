@@ -14,8 +14,7 @@ static_assert(proxy_protocol::kHeaderBytesMax <= Worker::kScratchBytes);
 
 void ProxyHeader::start() {
   Reactor& reactor = connection_.worker().reactor;
-  const auto bound = static_cast<std::uint64_t>(connection_.listener().config->timeouts.head.count());
-  if (bound != 0) connection_.deadline.set(reactor.now_ms() + bound);
+  connection_.deadline.set_or_clear(end_of(connection_.listener().config->timeouts.head, reactor.now_ms()));
   if (!reactor.add(connection_.transport.fd(), connection_)) connection_.close();
 }
 

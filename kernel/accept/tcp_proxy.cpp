@@ -12,12 +12,6 @@
 #include "kernel/worker.hpp"
 
 namespace cleat {
-namespace {
-
-std::uint64_t ms(std::chrono::milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
-
-}  // namespace
-
 TcpProxy::Far::Far(TcpProxy& proxy_, Socket socket) : proxy(proxy_), transport(proxy_.worker_, std::move(socket)) { transport.set_connecting(); }
 
 TcpProxy::TcpProxy(Connection& connection) : connection_(connection), worker_(connection.worker()) {}
@@ -53,8 +47,7 @@ void TcpProxy::connect() {
   far_->transport.begin_with(upstream::introduction(cluster_->config.proxy_protocol, &connection_));
   if (cluster_->tls != nullptr) pool.use_tls(far_->transport, *endpoint_, cluster_->tls->server_name());
   if (!worker_.reactor.add(far_->transport.fd(), *far_)) return connect_failed(hooks::kEndConnectFailed);
-  const std::uint64_t bound = ms(cluster_->config.connect_timeout);
-  if (bound != 0) connection_.deadline.set(worker_.reactor.now_ms() + bound);
+  connection_.deadline.set_or_clear(end_of(cluster_->config.connect_timeout, worker_.reactor.now_ms()));
 }
 
 void TcpProxy::leave_endpoint() {
@@ -154,12 +147,7 @@ void TcpProxy::move_both() {
   const ListenerMetrics& counts = connection_.listener().metrics;
   if (!move(near, far_->transport, near_ended_, counts.bytes_received) || !move(far_->transport, near, far_ended_, counts.bytes_sent)) return cut(true);
   if (near_ended_ && far_ended_ && near.all_sent() && far_->transport.all_sent()) return close();
-  const std::uint64_t bound = ms(connection_.listener().config->timeouts.tunnel_idle);
-  if (bound != 0) {
-    connection_.deadline.set(worker_.reactor.now_ms() + bound);
-  } else {
-    connection_.deadline.clear();
-  }
+  connection_.deadline.set_or_clear(end_of(connection_.listener().config->timeouts.tunnel_idle, worker_.reactor.now_ms()));
 }
 
 // --- the end ---

@@ -98,6 +98,7 @@ class Reactor {
 };
 
 std::uint64_t monotonic_us();
+inline std::uint64_t monotonic_ms() { return monotonic_us() / 1000; }
 std::uint64_t unix_us();
 // [any] For who hosts workers in a time of its own: both clocks stand at this (of the monotonic one, > 0) until they are set again. 0: the system's.
 void hold_clock(std::uint64_t monotonic);

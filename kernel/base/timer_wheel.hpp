@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 
 namespace cleat {
@@ -71,6 +72,11 @@ inline void Timer::cancel() {
   --wheel_->armed_;
 }
 
+constexpr std::uint64_t ms(std::chrono::milliseconds span) { return static_cast<std::uint64_t>(span.count()); }
+
+// When the time is over that `bound` gives from `since_ms` on; 0, as a bound and as the answer, is never.
+constexpr std::uint64_t end_of(std::chrono::milliseconds bound, std::uint64_t since_ms) { return bound.count() == 0 ? 0 : since_ms + ms(bound); }
+
 // A deadline that moves often. `set` later than the armed time is one store.
 class Deadline {
  public:
@@ -79,6 +85,13 @@ class Deadline {
   void set(std::uint64_t at_ms) {
     at_ms_ = at_ms;
     if (!timer_.armed() || timer_.at_ms() > at_ms) wheel_.arm(timer_, at_ms);
+  }
+  void set_or_clear(std::uint64_t at_ms) {  // 0: never
+    if (at_ms != 0) {
+      set(at_ms);
+    } else {
+      clear();
+    }
   }
   void clear() { at_ms_ = 0; }  // the timer may stay in the ring and fire into nothing
   std::uint64_t at_ms() const { return at_ms_; }

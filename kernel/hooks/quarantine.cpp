@@ -26,9 +26,6 @@ metrics::MetricId counter() {
   return id;
 }
 
-std::uint64_t now_ms() { return monotonic_us() / 1000; }
-std::uint64_t ms(config::Milliseconds d) { return static_cast<std::uint64_t>(d.count()); }
-
 }  // namespace
 
 std::atomic<std::uint32_t> quarantined{0};
@@ -47,38 +44,32 @@ void Quarantine::define_metrics() {
 void Quarantine::begin(std::string instance, const config::Quarantine& policy) {
   instance_ = std::move(instance);
   policy_ = policy;
-  failures_.times.assign(policy.failures, 0);
-  stalls_.times.assign(policy.stalls, 0);
   gauge_ = metrics::own_series(gauge(), {instance_});
   count_ = metrics::own_series(counter(), {instance_});
 }
 
-std::size_t Quarantine::Ring::since(std::uint64_t ms) const {
-  return static_cast<std::size_t>(std::count_if(times.begin(), times.end(), [ms](std::uint64_t one) { return one != 0 && one >= ms; }));
-}
-
 QuarantineState Quarantine::state() const {
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = monotonic_ms();
   const std::lock_guard lock(mutex_);
   const std::uint64_t from = now - std::min(now, ms(policy_.window));
+  const auto within = [from](const Times& times) { return static_cast<std::size_t>(times.end() - std::lower_bound(times.begin(), times.end(), from)); };
   return {.out = out(),
           .since_unix_us = since_unix_us_,
           .until_unix_us = since_unix_us_ + (until_ms_ - since_ms_) * 1000,
           .times = times_,
-          .failures = failures_.since(from),
-          .stalls = stalls_.since(from)};
+          .failures = within(failures_),
+          .stalls = within(stalls_)};
 }
 
-void Quarantine::note(Ring& ring, std::uint32_t most, std::string_view what) {
+void Quarantine::note(Times& times, std::uint32_t most, std::string_view what) {
   if (most == 0) return;
-  const std::uint64_t now = now_ms();
   const std::lock_guard lock(mutex_);
   if (out()) return;
-  ring.times[ring.next] = now;
-  ring.next = (ring.next + 1) % ring.times.size();
-  const std::uint64_t oldest = ring.times[ring.next];
-  if (oldest == 0 || now - oldest > ms(policy_.window)) return;
-  take_out(now, std::to_string(most) + " " + std::string(what) + " within " + std::to_string(now - oldest) + " ms");
+  const std::uint64_t now = monotonic_ms();
+  times.push_back(now);
+  if (times.size() > most) times.pop_front();
+  if (times.size() < most || now - times.front() > ms(policy_.window)) return;
+  take_out(now, std::to_string(most) + " " + std::string(what) + " within " + std::to_string(now - times.front()) + " ms");
 }
 
 // REQUIRES: the lock is held, as does take_back.
@@ -104,14 +95,15 @@ void Quarantine::take_back(std::uint64_t now, std::string_view why) {
   quarantined.fetch_sub(1, std::memory_order_relaxed);
   metrics::add(gauge_, -1);
   until_ms_ = back_ms_ = now;
-  for (Ring* ring : {&failures_, &stalls_}) std::fill(ring->times.begin(), ring->times.end(), 0);
+  failures_.clear();
+  stalls_.clear();
   log::write(log::Level::kWarn, "plugin/" + instance_, "takes part again: " + std::string(why));
   publish_event("cleat.instance.restored", "instance=" + instance_);
 }
 
 void Quarantine::end_if_due() {
   if (!out()) return;
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = monotonic_ms();
   const std::lock_guard lock(mutex_);
   if (out() && now >= until_ms_) take_back(now, "its time is over");
 }
@@ -119,7 +111,7 @@ void Quarantine::end_if_due() {
 bool Quarantine::restore() {
   const std::lock_guard lock(mutex_);
   if (!out()) return false;
-  take_back(now_ms(), "told so");
+  take_back(monotonic_ms(), "told so");
   lasts_ms_ = 0;  // as if it never had been out
   return true;
 }

@@ -5,10 +5,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "kernel/base/metrics.hpp"
 #include "kernel/config/model.hpp"
@@ -50,13 +50,8 @@ class Quarantine {
   bool restore();                                                    // [any] now; false if it is not out
 
  private:
-  using Times = std::vector<std::uint64_t>;  // a ring of the latest, in milliseconds: place `next` of the vector is the oldest
-  struct Ring {
-    Times times;
-    std::size_t next = 0;
-    std::size_t since(std::uint64_t ms) const;
-  };
-  void note(Ring& ring, std::uint32_t most, std::string_view what);
+  using Times = std::deque<std::uint64_t>;  // in milliseconds, of the latest: as many as are too many
+  void note(Times& times, std::uint32_t most, std::string_view what);
   void take_out(std::uint64_t now_ms, std::string_view why);
   void take_back(std::uint64_t now_ms, std::string_view why);
 
@@ -64,7 +59,7 @@ class Quarantine {
   mutable std::mutex mutex_;
   std::string instance_;
   config::Quarantine policy_{.failures = 0, .stalls = 0};
-  Ring failures_, stalls_;
+  Times failures_, stalls_;
   std::uint64_t since_ms_ = 0, until_ms_ = 0, back_ms_ = 0, lasts_ms_ = 0, since_unix_us_ = 0, times_ = 0;
   metrics::SeriesId gauge_ = 0, count_ = 0;
 };

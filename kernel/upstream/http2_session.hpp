@@ -53,7 +53,7 @@ class Http2Session final : public IoHandler, public Pooled {
   bool worn() const;                     // takes no more streams, for good
   bool serve(Requester& requester);      // true: from now on; false: attempt_connected or attempt_failed will be called
   void end();                            // it is unused: politely, when what is under way has been taken in
-  void idle(std::uint64_t until_ms) { deadline_.set(until_ms); }
+  void idle(std::uint64_t until_ms) { deadline_.set_or_clear(until_ms); }
   bool listed = false;                   // among those of its endpoint that have room
 
   // --- for its streams ---

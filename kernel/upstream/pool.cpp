@@ -220,8 +220,7 @@ void Pool::release(Http1Client& client, bool reusable) {
   if (!reusable || worn || removed || personal || !client.clean() || worker_.draining || idle_count_ >= limits.idle_max) {
     client.close();
   } else {
-    const auto timeout = static_cast<std::uint64_t>(limits.idle_timeout.count());
-    client.idle(timeout == 0 ? 0 : worker_.reactor.now_ms() + timeout);
+    client.idle(end_of(limits.idle_timeout, worker_.reactor.now_ms()));
     idle_of(client.endpoint()).push_back(&client);
     add_idle(client);
   }

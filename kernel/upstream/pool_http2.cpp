@@ -39,8 +39,7 @@ void Pool::session_unused(Http2Session& session) {
   const bool removed = session.endpoint().removed.load(std::memory_order_relaxed);
   if (session.is_idle) return;
   if (session.worn() || removed || worker_.draining || idle_count_ >= limits.idle_max) return session.end();
-  const auto timeout = static_cast<std::uint64_t>(limits.idle_timeout.count());
-  if (timeout != 0) session.idle(worker_.reactor.now_ms() + timeout);
+  session.idle(end_of(limits.idle_timeout, worker_.reactor.now_ms()));
   add_idle(session);
   note_room(session);
   if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);  // it makes room for another endpoint's

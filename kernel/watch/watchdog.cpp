@@ -30,8 +30,6 @@ constexpr std::uint64_t kTellAgainMsMax = 60'000;
 
 std::atomic<std::uint64_t> stall_ms{0};  // 0: off
 
-std::uint64_t now_ms() { return monotonic_us() / 1000; }
-
 std::uint64_t look_ms() {
   const std::uint64_t stall = stall_ms.load(std::memory_order_relaxed);
   return stall == 0 ? kLookMsMax : std::clamp(stall / kLooksInStall, kLookMsMin, kLookMsMax);
@@ -154,13 +152,13 @@ void Watchdog::run() {
   const OwnThread self("cleat-watchdog", nullptr);
   sigset_t all = signals_to_block();
   ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  std::uint64_t looked = now_ms();
+  std::uint64_t looked = monotonic_ms();
   std::unique_lock lock(mutex_);
   while (!stopped_) {
     const std::uint64_t every = look_ms();
     changed_.wait_for(lock, milliseconds(every));
     const std::uint64_t stall = stall_ms.load(std::memory_order_relaxed);
-    const std::uint64_t now = now_ms();
+    const std::uint64_t now = monotonic_ms();
     // When this thread comes late, the whole process was held up (a stop, a debugger, a machine without time for it): no plugin's fault.
     const std::uint64_t lost = now - looked > 2 * every ? now - looked - every : 0;
     each_thread([&](OwnThread& thread) {
@@ -169,7 +167,7 @@ void Watchdog::run() {
     });
     hooks::end_due_quarantines();
     look_at_memory(now);
-    looked = now_ms();  // what the telling took is not time that was lost
+    looked = monotonic_ms();  // what the telling took is not time that was lost
   }
 }
 
