@@ -20,12 +20,19 @@ void BodyPipe::restart() {
 }
 
 bool BodyPipe::held_by(std::uint32_t position) const {
-  return held_back_ && !in_trailers_ && exchange_.chain().of(response_ ? hooks::Hook::kResponseBody : hooks::Hook::kRequestBody)[cursor_] == position;
+  return held_back_ && !in_trailers_ && exchange_.chain().of(body_hook())[cursor_] == position;
 }
 
-std::uint64_t BodyPipe::visible() const {
-  const std::uint64_t hidden = exchange_.hidden(response_ ? hooks::Hook::kResponseBody : hooks::Hook::kRequestBody);
-  return (stream | whole) & ~hidden;
+std::uint64_t BodyPipe::visible() const { return (stream | whole) & ~exchange_.hidden(body_hook()); }
+
+bool BodyPipe::has_trailers() const { return !(response_ ? exchange_.response_trailers : exchange_.request_trailers).empty(); }
+
+void BodyPipe::sink(std::string_view data, bool end) {
+  if (response_) {
+    exchange_.sink_response(data, end);
+  } else {
+    exchange_.sink_request(data, end);
+  }
 }
 
 void BodyPipe::push(std::string_view data, bool end) {
@@ -35,15 +42,9 @@ void BodyPipe::push(std::string_view data, bool end) {
     end_later_ = end_later_ || end;
     return;
   }
-  const http::Fields& trailers = response_ ? exchange_.response_trailers : exchange_.request_trailers;
-  if (visible() == 0 && (!end || trailers.empty())) {
+  if (visible() == 0 && (!end || !has_trailers())) {
     if (end) done_ = true;
-    if (response_) {
-      exchange_.sink_response(data, end);
-    } else {
-      exchange_.sink_request(data, end);
-    }
-    return;
+    return sink(data, end);
   }
   piece.append(data);
   end_ = end;
@@ -54,19 +55,16 @@ void BodyPipe::push(std::string_view data, bool end) {
 void BodyPipe::resume(std::uint32_t verdict) {
   if (!held_back_) return;
   held_back_ = false;
-  const auto hook = response_ ? (in_trailers_ ? hooks::Hook::kResponseTrailers : hooks::Hook::kResponseBody)
-                              : (in_trailers_ ? hooks::Hook::kRequestTrailers : hooks::Hook::kRequestBody);
-  const std::uint8_t position = exchange_.chain().of(hook)[cursor_];
+  const std::uint8_t position = exchange_.chain().of(hook())[cursor_];
   const Lane lane = response_ ? Lane::kResponseBody : Lane::kRequestBody;
-  if (exchange_.judge(*exchange_.chain().instances[position], position, verdict, lane, hook) != Flow::kNext) return;
+  if (exchange_.judge(*exchange_.chain().instances[position], position, verdict, lane, hook()) != Flow::kNext) return;
   ++cursor_;
   run();
 }
 
 void BodyPipe::run() {
-  using hooks::Hook;
   if (!in_trailers_) {
-    const auto& positions = exchange_.chain().of(response_ ? Hook::kResponseBody : Hook::kRequestBody);
+    const auto& positions = exchange_.chain().of(body_hook());
     for (; cursor_ < positions.size(); ++cursor_) {
       const std::uint8_t position = positions[cursor_];
       const std::uint64_t bit = std::uint64_t{1} << position;
@@ -88,13 +86,12 @@ void BodyPipe::run() {
     }
     cursor_ = 0;
   }
-  const http::Fields& trailers = response_ ? exchange_.response_trailers : exchange_.request_trailers;
-  if (end_ && !trailers.empty()) {
+  if (end_ && has_trailers()) {
     in_trailers_ = true;
-    const auto& positions = exchange_.chain().of(response_ ? Hook::kResponseTrailers : Hook::kRequestTrailers);
+    const auto& positions = exchange_.chain().of(trailers_hook());
     for (; cursor_ < positions.size(); ++cursor_) {
       const std::uint8_t position = positions[cursor_];
-      if ((exchange_.hidden(response_ ? Hook::kResponseTrailers : Hook::kRequestTrailers) >> position & 1) != 0) continue;
+      if ((exchange_.hidden(trailers_hook()) >> position & 1) != 0) continue;
       if (!call(position)) return;
     }
   }
@@ -109,9 +106,7 @@ bool BodyPipe::call(std::uint8_t position) {
   const std::uint32_t verdict = in_trailers_ ? hooks::call_trailers_hook(exchange_, instance, response_, position)
                                              : hooks::call_body_hook(exchange_, instance, response_, position, end_);
   in_hook = false;
-  const auto hook = response_ ? (in_trailers_ ? hooks::Hook::kResponseTrailers : hooks::Hook::kResponseBody)
-                              : (in_trailers_ ? hooks::Hook::kRequestTrailers : hooks::Hook::kRequestBody);
-  switch (exchange_.judge(instance, position, verdict, lane, hook)) {
+  switch (exchange_.judge(instance, position, verdict, lane, hook())) {
     case Flow::kNext: return true;
     case Flow::kWait:
       held_back_ = true;
@@ -137,11 +132,7 @@ void BodyPipe::leave() {
   if (end_) done_ = true;
   Buffer out = std::move(piece);
   piece = {};
-  if (response_) {
-    exchange_.sink_response(out.view(), end_);
-  } else {
-    exchange_.sink_request(out.view(), end_);
-  }
+  sink(out.view(), end_);
   out.clear();
   if (piece.capacity() == 0) piece = std::move(out);
   if (end_later_ && !done_) {

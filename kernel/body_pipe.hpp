@@ -34,6 +34,11 @@ class BodyPipe {
   bool in_hook = false;
 
  private:
+  hooks::Hook body_hook() const { return response_ ? hooks::Hook::kResponseBody : hooks::Hook::kRequestBody; }
+  hooks::Hook trailers_hook() const { return response_ ? hooks::Hook::kResponseTrailers : hooks::Hook::kRequestTrailers; }
+  hooks::Hook hook() const { return in_trailers_ ? trailers_hook() : body_hook(); }  // whose turn it is
+  bool has_trailers() const;
+  void sink(std::string_view data, bool end);
   void run();
   void leave();
   void overflow();

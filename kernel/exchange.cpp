@@ -61,6 +61,7 @@ void Exchange::begin(Downstream& server_, const Listener& listener_, std::size_t
 
 void Exchange::begin_refused(Downstream& server_, const Listener& listener_, http::ParseError error) {
   start_life(server_, listener_);
+  if (error.status == 413 || error.status == 414 || error.status == 431) count_bite(error.status == 413 ? "body_bytes" : "head_bytes");
   original_target = request.target;
   original_authority = request.authority;
   close_after_ = true;
@@ -181,16 +182,9 @@ std::uint64_t Exchange::hidden(Hook hook) const {
 
 // What one hook's answer means. kNext: go on with the next plugin.
 Flow Exchange::judge(hooks::Instance& instance, std::uint8_t position, std::uint32_t verdict, Lane lane, Hook hook) {
-  const auto lane_index = static_cast<std::size_t>(lane);
   if (verdict == hooks::kContinue && !asked()) return Flow::kNext;
-  if (suspend_asked) {
-    suspend_asked = false;
-    if (verdict == hooks::kSuspend) {
-      start_suspension();
-      return Flow::kWait;
-    }
-    drop_ticket(lane_index);
-  } else if (verdict == hooks::kSuspend) {
+  if (suspends(verdict, lane)) return Flow::kWait;
+  if (verdict == hooks::kSuspend) {
     hooks::count_exchange_failure(*this, instance, hook, "answered SUSPEND without a ticket");
     verdict = hooks::kFail;
   }
@@ -433,54 +427,21 @@ void Exchange::finish() {
 // Back to the state of a new object, under the next generation; called by the worker.
 void Exchange::reset_life() {
   leave_endpoints();
-  if (home != nullptr) worker.leave(*home);  // else its life never began
+  if (home != nullptr) worker.leave(*home);  // else it never began
   const std::uint32_t next = handle_generation(handle_) + 1;
   handle_ = make_handle(worker.index, HandleKind::kExchange, slot, next == 0 ? 1 : next);
-  stage = Stage::kIdle;
-  deadline_.clear();
-  server = nullptr;
-  home = nullptr;
-  listener = nullptr;
-  route = nullptr;
-  cluster = nullptr;
-  endpoint = nullptr;
+  static constexpr ExchangeLife kNewLife;
+  static_cast<ExchangeLife&>(*this) = kNewLife;
   client = nullptr;
   request = {};
   response = {};
   request_trailers = response_trailers = {};
-  original_target = original_authority = request_id = reply_flag = reply_reason = {};
-  reply_by = nullptr;
-  start_us = start_unix_us = request_end_us = upstream_start_us = upstream_head_us = 0;
-  request_bytes = response_bytes = request_head_bytes = 0;
-  attempt = 0;
-  complete = request_known = false;
-  slots = nullptr;
-  unsubscribed = response_hidden = 0;
-  metadata = nullptr;
-  metadata_bytes = 0;
-  reply_staged = reset_asked = reroute_asked = retry_asked = retry_other = suspend_asked = false;
-  retry_delay_ms = attempt_timeout_ms = timeout_ms = keep_max = 0;
-  suspended = {};
+  reply_reason = {};
   request_pipe.reset();
   response_pipe.reset();
-  handler_started = handler_finished = handler_aborted = handler_short = handler_ended = handler_active = false;
   handler_out.clear();
-  handler_bytes = 0;
-  handler_length = UINT64_MAX;
-  tried.clear();
-  end_how = 0;
-  cursor_ = 0;
-  woken_ = again_ = false;
-  head_sent_ = response_done_ = local_ = false;
-  until_close_ = false;
-  replayed_stale_ = force_fresh_ = request_sent_ = gathered_ = handler_wait_ = handler_told_end_ = handler_end_later_ = close_after_ = false;
-  kept_ = true;
-  tunnel_up_closed_ = tunnel_down_closed_ = continue_sent_ = false;
-  reroutes_ = informational_ = 0;
-  request_deadline_ms_ = attempt_deadline_ms_ = again_at_ms_ = suspend_deadline_ms_ = progress_ms_ = 0;
-  local_body_ = staged_body_ = staged_reason_ = handler_piece_ = {};
-  staged_response_ = {};
   held_.release();
+  deadline_.clear();
   arena.clear();
 }
 

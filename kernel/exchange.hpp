@@ -1,6 +1,6 @@
 // Exchange: one request and its response, from head to on_end. This is the spine: every branch of an exchange's life stands
 // in exchange.cpp's `advance`. It owns the arena, both heads and the cursor through the plugins' hooks. It belongs to one
-// worker and never moves. Objects are recycled: `handle` names one life.
+// worker and never moves. Objects are recycled: `handle` names one life, and what is known of that is ExchangeLife.
 //
 //   kRequest → kRoute → kGather → kAttempt → kConnect → kAwait → kAttemptEnd → kResponse → kStream → kDone
 //                 └→ kHandle ──────────────────────────────────────────────────┘
@@ -40,61 +40,9 @@ enum class Flow : std::uint8_t { kNext, kWait, kJump };
 // A suspended hook, one for the heads and one for each body.
 enum class Lane : std::uint8_t { kHead, kRequestBody, kResponseBody };
 
-class Exchange final : public Requester {
+// What one life of an Exchange knows: the next begins with it as it stands here.
+class ExchangeLife {
  public:
-  static constexpr std::size_t kStateBytesMax = 4096;
-  static constexpr std::uint32_t kReroutesMax = 4;
-  static constexpr std::uint32_t kInformationalMax = 16;  // 1xx heads of one exchange
-  static constexpr std::uint32_t kTimersMax = 16;
-  static constexpr std::size_t kHandlerBytesMax = 64 * 1024;
-  static constexpr std::uint64_t kReplayBytesMax = 16 * 1024;  // of a request's body, kept for a stream that is refused
-
-  Exchange(Worker& worker, std::uint32_t slot);
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
-  ~Exchange();
-
-  // --- from downstream (Downstream) ---
-  void begin(Downstream& server, const Listener& listener, std::size_t head_bytes);  // the head is in the arena, and parsed
-  void begin_refused(Downstream& server, const Listener& listener, http::ParseError error);
-  bool request_wanted() const;                                 // may more of the request body come
-  void request_data(std::string_view data);
-  void request_end();                                          // trailers are in request_trailers
-  void request_broken(http::ParseError error);                 // framing error, or status 0: the peer went away in the middle
-  void downstream_gone();                                      // the connection is unusable
-  void downstream_writable();                                  // everything handed over has been sent
-
-  // --- Requester ---
-  Connection* downstream_connection() const override { return server == nullptr ? nullptr : &server->connection(); }
-  void attempt_connected() override;
-  void attempt_failed(std::uint32_t how) override;
-  void response_informational() override;
-  void response_head_complete() override;
-  bool response_wanted() const override;
-  void response_data(std::string_view data) override;
-  Transport* response_sink() override;
-  void response_passed(std::size_t size) override;
-  void response_end() override;
-  void response_broken() override;
-  void upstream_writable() override;
-  void settle() override;                                      // of either side: it has handed over all it has
-
-  // --- from hooks/ (host functions); all take effect after the running hook ---
-  void resume(Lane lane, std::uint64_t number, std::uint32_t verdict);
-  void shorten(std::uint64_t timeout_ms);                      // from its first byte; never lengthens
-  bool stage_reply(std::uint16_t status, http::Fields fields, std::string_view body, std::string_view reason);
-  void wake();                                                 // advance after the current callback
-
-  // Replies from the kernel itself.
-  void reply_locally(std::uint16_t status, std::string_view flag, std::string_view reason);
-
-  std::uint64_t handle() const { return handle_; }
-  const Chain& chain() const { return listener->chain; }
-  std::uint64_t elapsed_us() const { return monotonic_us() - start_us; }  // read now: a reply made at once takes no turn of the loop
-  bool head_sent() const { return head_sent_; }
-
-  Worker& worker;
-  const std::uint32_t slot;
   Stage stage = Stage::kIdle;
 
   // --- the facts (attributes read them) ---
@@ -152,18 +100,97 @@ class Exchange final : public Requester {
   bool asked() const { return reply_staged | suspend_asked | reset_asked; }  // for what its verdict must go with
   Lane lane_of_call = Lane::kHead;
 
-  BodyPipe request_pipe, response_pipe;
-
   // --- the handler's answer (cleat.handler/1) ---
   bool handler_started = false, handler_finished = false, handler_aborted = false, handler_short = false;
   bool handler_ended = false;                                  // on_handle_end was called
   bool handler_active = false;                                 // on_handle was called
-  Buffer handler_out;
   std::uint64_t handler_bytes = 0;                             // of the body, written so far
   std::uint64_t handler_length = UINT64_MAX;                   // what Content-Length promised
 
   TriedEndpoints tried;                                        // that a retry wants to leave out
   std::uint32_t end_how = 0;                                   // of the latest attempt, CLEAT_END_*
+
+ protected:
+  std::uint8_t cursor_ = 0;                             // into the positions of the stage's hook
+  bool advancing_ = false, again_ = false, woken_ = false;
+  bool head_sent_ = false, response_done_ = false;
+  bool local_ = false;                                  // the body is local_body_
+  bool upstream_done_ = false;                          // the client was given back
+  bool replaying_ = false, replayed_stale_ = false, force_fresh_ = false;
+  bool request_sent_ = false;                           // the whole request is handed to the client
+  bool kept_ = true;                                    // held_ has all of the body that was sent so far
+  bool gathered_ = false;                               // held_ is the whole body, as WHOLE subscribers left it
+  bool handler_wait_ = false;                           // on_handle_body said SUSPEND
+  bool handler_told_end_ = false, handler_end_later_ = false;
+  bool close_after_ = false, continue_sent_ = false;
+  bool tunnel_up_closed_ = false, tunnel_down_closed_ = false;
+  bool until_close_ = false;                            // the response's body is framed by the connection's end
+  std::uint32_t reroutes_ = 0, informational_ = 0;
+  // Milliseconds of the worker's clock; 0 = none.
+  std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, again_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;
+  http::ResponseHead staged_response_;
+  std::string_view staged_body_, staged_reason_;
+  std::string_view local_body_;
+  std::string_view handler_piece_;
+};
+
+class Exchange final : public Requester, public ExchangeLife {
+ public:
+  static constexpr std::size_t kStateBytesMax = 4096;
+  static constexpr std::uint32_t kReroutesMax = 4;
+  static constexpr std::uint32_t kInformationalMax = 16;  // 1xx heads of one exchange
+  static constexpr std::uint32_t kTimersMax = 16;
+  static constexpr std::size_t kHandlerBytesMax = 64 * 1024;
+  static constexpr std::uint64_t kReplayBytesMax = 16 * 1024;  // of a request's body, kept for a stream that is refused
+
+  Exchange(Worker& worker, std::uint32_t slot);
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+  ~Exchange();
+
+  // --- from downstream (Downstream) ---
+  void begin(Downstream& server, const Listener& listener, std::size_t head_bytes);  // the head is in the arena, and parsed
+  void begin_refused(Downstream& server, const Listener& listener, http::ParseError error);
+  bool request_wanted() const;                                 // may more of the request body come
+  void request_data(std::string_view data);
+  void request_end();                                          // trailers are in request_trailers
+  void request_broken(http::ParseError error);                 // framing error, or status 0: the peer went away in the middle
+  void downstream_gone();                                      // the connection is unusable
+  void downstream_writable();                                  // everything handed over has been sent
+
+  // --- Requester ---
+  Connection* downstream_connection() const override { return server == nullptr ? nullptr : &server->connection(); }
+  void attempt_connected() override;
+  void attempt_failed(std::uint32_t how) override;
+  void response_informational() override;
+  void response_head_complete() override;
+  bool response_wanted() const override;
+  void response_data(std::string_view data) override;
+  Transport* response_sink() override;
+  void response_passed(std::size_t size) override;
+  void response_end() override;
+  void response_broken() override;
+  void upstream_writable() override;
+  void settle() override;                                      // of either side: it has handed over all it has
+
+  // --- from hooks/ (host functions); all take effect after the running hook ---
+  void resume(Lane lane, std::uint64_t number, std::uint32_t verdict);
+  void shorten(std::uint64_t timeout_ms);                      // from its first byte; never lengthens
+  bool stage_reply(std::uint16_t status, http::Fields fields, std::string_view body, std::string_view reason);
+  void wake();                                                 // advance after the current callback
+
+  // Replies from the kernel itself.
+  void reply_locally(std::uint16_t status, std::string_view flag, std::string_view reason);
+
+  std::uint64_t handle() const { return handle_; }
+  const Chain& chain() const { return listener->chain; }
+  std::uint64_t elapsed_us() const { return monotonic_us() - start_us; }  // read now: a reply made at once takes no turn of the loop
+  bool head_sent() const { return head_sent_; }
+
+  Worker& worker;
+  const std::uint32_t slot;
+  BodyPipe request_pipe, response_pipe;
+  Buffer handler_out;                                          // of a handler's answer, not sent yet
   bool can_retry() const;
   bool attempt_unsent() const;                                 // no byte of this attempt reached an endpoint
 
@@ -195,7 +222,7 @@ class Exchange final : public Requester {
   void count_bite(std::string_view limit);
 
   // Time (exchange_time.cpp).
-  void start_suspension();
+  bool suspends(std::uint32_t verdict, Lane lane);
   void arm_deadline();
   void on_deadline();
   bool moving_body() const;
@@ -234,28 +261,7 @@ class Exchange final : public Requester {
   void pump_handler();
 
   std::uint64_t handle_;                                // of this life
-  std::uint8_t cursor_ = 0;                             // into the positions of the stage's hook
-  bool advancing_ = false, again_ = false, woken_ = false;
-  bool head_sent_ = false, response_done_ = false;
-  bool local_ = false;                                  // the body is local_body_
-  bool upstream_done_ = false;                          // the client was given back
-  bool replaying_ = false, replayed_stale_ = false, force_fresh_ = false;
-  bool request_sent_ = false;                           // the whole request is handed to the client
-  bool kept_ = true;                                    // held_ has all of the body that was sent so far
-  bool gathered_ = false;                               // held_ is the whole body, as WHOLE subscribers left it
-  bool handler_wait_ = false;                           // on_handle_body said SUSPEND
-  bool handler_told_end_ = false, handler_end_later_ = false;
-  bool close_after_ = false, continue_sent_ = false;
-  bool tunnel_up_closed_ = false, tunnel_down_closed_ = false;
-  bool until_close_ = false;                            // the response's body is framed by the connection's end
-  std::uint32_t reroutes_ = 0, informational_ = 0;
-  // Milliseconds of the worker's clock; 0 = none.
-  std::uint64_t request_deadline_ms_ = 0, attempt_deadline_ms_ = 0, again_at_ms_ = 0, suspend_deadline_ms_ = 0, progress_ms_ = 0;
-  http::ResponseHead staged_response_;
-  std::string_view staged_body_, staged_reason_;
-  std::string_view local_body_;
   Buffer held_;                                         // the request body, kept for another attempt or gathered
-  std::string_view handler_piece_;
   Deadline deadline_;
 
  public:

@@ -13,14 +13,7 @@ Flow Exchange::start_handler() {
   handler_active = true;
   lane_of_call = Lane::kHead;
   const std::uint32_t verdict = hooks::call_handle(*this);
-  if (suspend_asked) {
-    suspend_asked = false;
-    if (verdict == hooks::kSuspend) {
-      start_suspension();
-      return Flow::kWait;
-    }
-    drop_ticket(0);
-  }
+  if (suspends(verdict, Lane::kHead)) return Flow::kWait;
   if (reset_asked) return Flow::kJump;
   if (verdict == hooks::kReplied && reply_staged) {
     take_handler_reply();
@@ -66,14 +59,9 @@ void Exchange::handler_body(std::string_view data, bool end) {
   lane_of_call = Lane::kRequestBody;
   const std::uint32_t verdict = hooks::call_handle_body(*this, end);
   handler_piece_ = {};
-  if (suspend_asked) {
-    suspend_asked = false;
-    if (verdict == hooks::kSuspend) {
-      handler_wait_ = true;
-      start_suspension();
-      return;
-    }
-    drop_ticket(1);
+  if (suspends(verdict, Lane::kRequestBody)) {
+    handler_wait_ = true;
+    return;
   }
   if (verdict == hooks::kReplied && reply_staged && !handler_started) {
     take_handler_reply();

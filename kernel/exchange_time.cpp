@@ -1,4 +1,6 @@
 // The exchange's deadlines: one timer, set to the earliest of what can be waited for. The order of things stands in exchange.cpp.
+#include <utility>
+
 #include "kernel/accept/connection.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/exchange_hooks.hpp"
@@ -6,10 +8,16 @@
 
 namespace cleat {
 
-// A hook has said SUSPEND: it fails when nobody resumes it in time.
-void Exchange::start_suspension() {
-  const auto bound = static_cast<std::uint64_t>(listener->config->timeouts.suspend.count());
-  suspend_deadline_ms_ = bound == 0 ? 0 : worker.reactor.now_ms() + bound;
+// The hook that has returned asked for a ticket: with SUSPEND it is suspended, and fails when nobody resumes it in time; without, the ticket is
+// worth nothing.
+bool Exchange::suspends(std::uint32_t verdict, Lane lane) {
+  if (!std::exchange(suspend_asked, false)) return false;
+  if (verdict != hooks::kSuspend) {
+    drop_ticket(static_cast<std::size_t>(lane));
+    return false;
+  }
+  suspend_deadline_ms_ = end_of(listener->config->timeouts.suspend, worker.reactor.now_ms());
+  return true;
 }
 
 void Exchange::shorten(std::uint64_t wanted_ms) {
@@ -24,22 +32,16 @@ void Exchange::arm_deadline() {
     if (ms != 0 && ms < at) at = ms;
   };
   if (stage == Stage::kTunnel) {
-    const auto idle = static_cast<std::uint64_t>(listener->config->timeouts.tunnel_idle.count());
-    if (idle != 0) earlier(progress_ms_ + idle);
+    earlier(end_of(listener->config->timeouts.tunnel_idle, progress_ms_));
   } else {
     earlier(request_deadline_ms_);
     earlier(attempt_deadline_ms_);
     earlier(again_at_ms_);
     earlier(suspend_deadline_ms_);
-    const auto body = static_cast<std::uint64_t>(listener->config->timeouts.body.count());
     const bool may_move = stage == Stage::kGather || stage == Stage::kAwait || stage == Stage::kStream;
-    if (body != 0 && may_move) earlier(progress_ms_ + body);
+    if (may_move) earlier(end_of(listener->config->timeouts.body, progress_ms_));
   }
-  if (at == UINT64_MAX) {
-    deadline_.clear();
-  } else {
-    deadline_.set(at);
-  }
+  deadline_.set_or_clear(at == UINT64_MAX ? 0 : at);
 }
 
 // A body is on its way and somebody else is to make the next move.
@@ -53,8 +55,7 @@ void Exchange::on_deadline() {
   const std::uint64_t now = worker.reactor.now_ms();
   const auto due = [&](std::uint64_t ms) { return ms != 0 && ms <= now; };
   if (stage == Stage::kTunnel) {
-    const auto idle = static_cast<std::uint64_t>(listener->config->timeouts.tunnel_idle.count());
-    if (idle != 0 && due(progress_ms_ + idle)) {
+    if (due(end_of(listener->config->timeouts.tunnel_idle, progress_ms_))) {
       count_bite("tunnel_idle_timeout");
       reply_flag = "tunnel_idle_timeout";
       fail_exchange();
@@ -84,8 +85,7 @@ void Exchange::on_deadline() {
     again_at_ms_ = 0;
     enter(Stage::kAttempt);
   } else if (moving_body()) {
-    const auto body = static_cast<std::uint64_t>(listener->config->timeouts.body.count());
-    if (body != 0 && due(progress_ms_ + body)) {
+    if (due(end_of(listener->config->timeouts.body, progress_ms_))) {
       count_bite("body_timeout");
       const bool sender_is_downstream = request_wanted() && !server->body_done() && !head_sent_;
       close_after_ = close_after_ || sender_is_downstream;

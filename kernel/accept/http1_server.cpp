@@ -205,7 +205,6 @@ void Http1Server::begin_exchange(http::ParseError error, std::string_view head) 
   head_start_us_ = head_start_unix_us_ = 0;
   body_seen_ = 0;
   if (error) {
-    if (error.status == 413 || error.status == 414 || error.status == 431) metrics::add(listener().bite(error.status == 413 ? "body_bytes" : "head_bytes"), 1);
     keep_ = false;
     body_done_ = false;
     body_ = http::Body::kUntilClose;

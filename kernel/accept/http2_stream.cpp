@@ -69,9 +69,6 @@ void Http2Stream::begin() {
   const std::uint64_t most = listener.config->limits.body_bytes;
   if (!error_ && most != 0 && length_known_ && x.request.content_length > most) error_ = {413, "request body over limits.body_bytes"};
   if (error_) {
-    if (error_.status == 413 || error_.status == 414 || error_.status == 431) {
-      metrics::add(listener.bite(error_.status == 413 ? "body_bytes" : "head_bytes"), 1);
-    }
     dropping_ = true;
     x.begin_refused(*this, listener, error_);
   } else {
