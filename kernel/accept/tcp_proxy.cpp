@@ -6,7 +6,6 @@
 
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/tls/client_context.hpp"
-#include "kernel/upstream/introduce.hpp"
 #include "kernel/upstream/pool.hpp"
 #include "kernel/watch/memory.hpp"
 #include "kernel/worker.hpp"
@@ -44,7 +43,7 @@ void TcpProxy::connect() {
   Socket socket = start_connect(endpoint_->address, error);
   if (!socket.open()) return connect_failed(hooks::kEndConnectFailed);
   far_ = std::make_shared<Far>(*this, std::move(socket));
-  far_->transport.begin_with(upstream::introduction(cluster_->config.proxy_protocol, &connection_));
+  far_->transport.begin_with(pool.introduction(&connection_));
   if (cluster_->tls != nullptr) pool.use_tls(far_->transport, *endpoint_, cluster_->tls->server_name());
   if (!worker_.reactor.add(far_->transport.fd(), *far_)) return connect_failed(hooks::kEndConnectFailed);
   connection_.deadline.set_or_clear(end_of(cluster_->config.connect_timeout, worker_.reactor.now_ms()));

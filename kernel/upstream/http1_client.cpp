@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include "kernel/http1_body.hpp"
-#include "kernel/upstream/introduce.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat::upstream {
@@ -17,15 +16,7 @@ constexpr std::size_t kHeadReadBytes = 4 * 1024;    // at most with the head, wh
 }  // namespace
 
 Http1Client::Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
-    : Pooled(std::move(endpoint), server_name), pool_(pool), worker_(pool.worker()),
-      transport_(worker_, std::move(socket), Transport::Side::kUpstream), state_(State::kConnecting),
-      deadline_(worker_.reactor.wheel(), &Http1Client::on_deadline, this) {
-  const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
-  if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
-  transport_.set_connecting();
-  pool_.use_tls(transport_, *endpoint_, server_name_);
-  if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
-}
+    : Pooled(pool, std::move(endpoint), std::move(socket), server_name) {}
 
 Http1Client::~Http1Client() = default;
 
@@ -40,17 +31,16 @@ void Http1Client::serve(Requester& requester) {
     state_ = State::kHead;
     deadline_.clear();
   } else {
-    transport_.begin_with(introduction(pool_.cluster().config.proxy_protocol, requester.downstream_connection()));
+    transport_.begin_with(pool_.introduction(requester.downstream_connection()));
   }
   pool_.cluster().count_in_flight(*endpoint_, worker_.index, 1);
 }
 
-void Http1Client::on_deadline(void* self) {
-  auto* client = static_cast<Http1Client*>(self);
-  if (client->state_ == State::kConnecting) {
-    client->pool_.connect_failed(*client, CLEAT_END_CONNECT_TIMEOUT);
-  } else if (client->state_ == State::kIdle) {
-    client->close();
+void Http1Client::on_deadline() {
+  if (state_ == State::kConnecting) {
+    pool_.connect_failed(*this, CLEAT_END_CONNECT_TIMEOUT);
+  } else if (state_ == State::kIdle) {
+    close();
   }
 }
 

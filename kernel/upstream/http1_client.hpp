@@ -7,23 +7,13 @@
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
-#include "kernel/base/reactor.hpp"
-#include "kernel/base/timer_wheel.hpp"
 #include "kernel/http/parse.hpp"
-#include "kernel/transport.hpp"
 #include "kernel/upstream.hpp"
 #include "kernel/upstream/pooled.hpp"
 
-namespace cleat {
-class Worker;
-struct Endpoint;
-}  // namespace cleat
-
 namespace cleat::upstream {
 
-class Pool;
-
-class Http1Client final : public IoHandler, public Upstream, public Pooled {
+class Http1Client final : public Pooled, public Upstream {
  public:
   // server_name: who is asked for, where the cluster has TLS.
   Http1Client(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name);
@@ -65,12 +55,9 @@ class Http1Client final : public IoHandler, public Upstream, public Pooled {
   std::size_t take_head(std::string_view data);
   std::size_t take_body(std::string_view data);
   void ended();                                  // the peer will send no more
-  static void on_deadline(void* self);
+  void on_deadline() override;                   // connecting: the connect timeout; idle: the idle timeout
 
-  Pool& pool_;
-  Worker& worker_;
-  Transport transport_;
-  State state_;
+  State state_ = State::kConnecting;
   http::Body framing_ = http::Body::kNone;       // of the request
   Requester* requester_ = nullptr;
   bool pulling_ = false, eof_ = false;
@@ -81,7 +68,6 @@ class Http1Client final : public IoHandler, public Upstream, public Pooled {
   std::size_t rest_ = 0;                         // while pulling: bytes read and not yet used
   std::uint64_t body_left_ = 0;
   http::ChunkedDecoder chunked_;
-  Deadline deadline_;  // connecting: the connect timeout; idle: the idle timeout
 };
 
 }  // namespace cleat::upstream

@@ -4,7 +4,6 @@
 
 #include "kernel/hooks/exchange_hooks.hpp"
 #include "kernel/tls/session.hpp"
-#include "kernel/upstream/http2_callbacks.hpp"
 #include "kernel/upstream/pool.hpp"
 
 namespace cleat::upstream {
@@ -19,25 +18,17 @@ ssize_t provide(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t si
 }  // namespace
 
 Http2Session::Http2Session(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
-    : Pooled(std::move(endpoint), server_name), pool_(pool), worker_(pool.worker()), transport_(worker_, std::move(socket), Transport::Side::kUpstream),
-      deadline_(worker_.reactor.wheel(), &Http2Session::on_deadline, this), silence_(worker_.reactor.wheel(), &Http2Session::on_silence, this) {
-  const auto timeout = static_cast<std::uint64_t>(pool.cluster().config.connect_timeout.count());
-  if (timeout != 0) deadline_.set(worker_.reactor.now_ms() + timeout);
-  transport_.set_connecting();
-  pool_.use_tls(transport_, *endpoint_, server_name_);
-  if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
-}
+    : Pooled(pool, std::move(endpoint), std::move(socket), server_name), silence_(worker_.reactor.wheel(), &Http2Session::on_silence, this) {}
 
 Http2Session::~Http2Session() { nghttp2_session_del(session_); }
 
 // --- the connection's life ---
 
-void Http2Session::on_deadline(void* self) {
-  auto* session = static_cast<Http2Session*>(self);
-  if (session->state_ < State::kReady) {
-    session->fail_connect(hooks::kEndConnectTimeout, "");
-  } else if (session->unused()) {
-    session->close();
+void Http2Session::on_deadline() {
+  if (state_ < State::kReady) {
+    fail_connect(hooks::kEndConnectTimeout, "");
+  } else if (unused()) {
+    close();
   }
 }
 
@@ -70,7 +61,7 @@ bool Http2Session::open(std::uint32_t events) {
 
 void Http2Session::start() {
   transport_.note_writable();
-  session_ = Http2Callbacks::make_client(*this);
+  session_ = make_session();
   if (session_ == nullptr) return fail_connect(hooks::kEndOverflow, "out of memory");
   state_ = State::kGreeting;
   write();

@@ -16,21 +16,12 @@
 #include <string_view>
 #include <vector>
 
-#include "kernel/base/reactor.hpp"
-#include "kernel/base/timer_wheel.hpp"
-#include "kernel/transport.hpp"
 #include "kernel/upstream/http2_stream.hpp"
 #include "kernel/upstream/pooled.hpp"
 
-namespace cleat {
-class Worker;
-}
-
 namespace cleat::upstream {
 
-class Pool;
-
-class Http2Session final : public IoHandler, public Pooled {
+class Http2Session final : public Pooled {
  public:
   static constexpr std::int32_t kStreamWindowBytes = 256 * 1024;
   static constexpr std::int32_t kWindowBytes = 1024 * 1024;
@@ -84,6 +75,7 @@ class Http2Session final : public IoHandler, public Pooled {
   static constexpr std::size_t kUnsentBytesMax = 64 * 1024;  // of frames gathered: then they are written
   bool alive() const { return state_ < State::kLost; }
   bool open(std::uint32_t events);       // as far as it goes now; true: it is open
+  nghttp2_session* make_session();       // nullptr: out of memory (http2_callbacks.cpp)
   void start();                          // our half of the preface
   void settings_came();
   void goaway_came();
@@ -103,12 +95,9 @@ class Http2Session final : public IoHandler, public Pooled {
   std::uint32_t streams_allowed() const;
   void write_late();
   void deliver_late();
-  static void on_deadline(void* self);
+  void on_deadline() override;           // until the peer's SETTINGS have come: the connect timeout; idle: the idle timeout
   static void on_silence(void* self);
 
-  Pool& pool_;
-  Worker& worker_;
-  Transport transport_;
   State state_ = State::kConnecting;
   nghttp2_session* session_ = nullptr;
   std::vector<std::unique_ptr<Http2Stream>> streams_;  // those in use and those to be used again
@@ -127,7 +116,6 @@ class Http2Session final : public IoHandler, public Pooled {
   std::uint64_t allowance_at_ms_ = 0;
   std::vector<Touched> touched_, writable_;
   std::vector<nghttp2_nv> fields_;       // of what is being submitted
-  Deadline deadline_;                    // connecting, until the peer's SETTINGS: the connect timeout; idle: the idle timeout
   Deadline silence_;                     // doubted: the connect timeout
 };
 

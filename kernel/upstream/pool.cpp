@@ -5,11 +5,22 @@
 
 #include "kernel/accept/connection.hpp"
 #include "kernel/hooks/instance.hpp"
+#include "kernel/proxy_protocol/header.hpp"
 #include "kernel/tls/session.hpp"
 #include "kernel/upstream/http2_session.hpp"
 #include "kernel/wires.hpp"
 
 namespace cleat::upstream {
+
+Pooled::Pooled(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name)
+    : pool_(pool), worker_(pool.worker()), endpoint_(std::move(endpoint)), server_name_(server_name),
+      transport_(worker_, std::move(socket), Transport::Side::kUpstream),
+      deadline_(worker_.reactor.wheel(), [](void* self) { static_cast<Pooled*>(self)->on_deadline(); }, this) {
+  deadline_.set_or_clear(end_of(pool.cluster().config.connect_timeout, worker_.reactor.now_ms()));
+  transport_.set_connecting();
+  pool_.use_tls(transport_, *endpoint_, server_name_);
+  if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
+}
 
 std::shared_ptr<Pool> Pool::of(Worker& worker, const std::shared_ptr<Cluster>& cluster) {
   Pool* const here = cluster->pools[worker.index];
@@ -158,6 +169,17 @@ std::string_view Pool::server_name(const Requester& requester) const {
 void Pool::use_tls(Transport& transport, Endpoint& endpoint, std::string_view server_name) const {
   if (cluster_->tls == nullptr) return;
   transport.use_tls(std::make_unique<tls::Session>(cluster_->tls, transport.fd(), server_name, &endpoint.on_worker[worker_.index].tls_session));
+}
+
+std::string Pool::introduction(Connection* downstream) const {
+  using How = config::Cluster::ProxyProtocol;
+  using namespace proxy_protocol;
+  switch (cluster_->config.proxy_protocol) {
+    case How::kOff: break;
+    case How::kV1: return downstream == nullptr ? write_local_v1() : write_v1(downstream->peer(), downstream->local());
+    case How::kV2: return downstream == nullptr ? write_local_v2() : write_v2(downstream->peer(), downstream->local());
+  }
+  return {};
 }
 
 Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoint>& endpoint, bool fresh) {

@@ -64,6 +64,9 @@ class Pool : public std::enable_shared_from_this<Pool> {
   // TLS on a connection to that endpoint, where the cluster has it; `server_name` is who is asked for.
   void use_tls(Transport& transport, Endpoint& endpoint, std::string_view server_name) const;
 
+  // The first bytes of a connection, where the cluster has the PROXY protocol: for whom it is made; nullptr: for the proxy itself.
+  std::string introduction(Connection* downstream) const;
+
   // --- for sessions (pool_http2.cpp) ---
   void note_room(Http2Session& session);            // it has room for a requester, or no longer
   void session_unused(Http2Session& session);       // its last stream has ended

@@ -5,18 +5,24 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
+
+#include "kernel/base/reactor.hpp"
+#include "kernel/base/timer_wheel.hpp"
+#include "kernel/transport.hpp"
 
 namespace cleat {
+class Worker;
 struct Endpoint;
-}
+}  // namespace cleat
 
 namespace cleat::upstream {
 
-class Pooled {
+class Pool;
+
+class Pooled : public IoHandler {
  public:
-  // server_name: who is asked for, where the cluster has TLS.
-  Pooled(std::shared_ptr<Endpoint> endpoint, std::string_view server_name) : endpoint_(std::move(endpoint)), server_name_(server_name) {}
+  // It is connecting. server_name: who is asked for, where the cluster has TLS.
+  Pooled(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, std::string_view server_name);
   Pooled(const Pooled&) = delete;
   Pooled& operator=(const Pooled&) = delete;
   virtual ~Pooled() = default;
@@ -31,8 +37,14 @@ class Pooled {
   bool is_idle = false;
 
  protected:
+  virtual void on_deadline() = 0;        // the connect timeout, or what was set since
+
+  Pool& pool_;
+  Worker& worker_;
   const std::shared_ptr<Endpoint> endpoint_;
   const std::string server_name_;
+  Transport transport_;
+  Deadline deadline_;
 };
 
 }  // namespace cleat::upstream
