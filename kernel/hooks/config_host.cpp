@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <mutex>
 #include <unordered_map>
 
@@ -46,51 +45,55 @@ Running& running() {
   return all;
 }
 
-// What every function of the table begins with: the node, or a status that says why there is none.
-struct Found {
-  ConfigCall::State* state = nullptr;
-  const config::Node* node = nullptr;
-  cleat_status status = CLEAT_OK;
-};
+using State = ConfigCall::State;
 
-Found find(cleat_config handle) {
+// The call that the handle's node was given to, and the node; nullptr, and a status that says why.
+State* find(cleat_config handle, const config::Node*& node, cleat_status& status) {
   const std::uint64_t number = handle >> 32;
-  for (ConfigCall::State* state = current; state != nullptr; state = state->outer) {
+  for (State* state = current; state != nullptr; state = state->outer) {
     if (state->number != number) continue;
     const std::uint64_t at = handle & 0xffffffff;
-    if (at == 0 || at > state->nodes.size()) return {nullptr, nullptr, fail_call(CLEAT_INVALID, "config: no such node was handed out")};
+    if (at == 0 || at > state->nodes.size()) {
+      status = fail_call(CLEAT_INVALID, "config: no such node was handed out");
+      return nullptr;
+    }
     if (at == 1) state->used = true;
-    return {state, state->nodes[at - 1], CLEAT_OK};
+    node = state->nodes[at - 1];
+    return state;
   }
   Running& all = running();
   const std::lock_guard lock(all.mutex);
-  if (std::find(all.numbers.begin(), all.numbers.end(), number) != all.numbers.end()) {
-    return {nullptr, nullptr, fail_call(CLEAT_WRONG_THREAD, "config: read it on the thread that the call was made on")};
-  }
-  return {nullptr, nullptr, fail_call(CLEAT_STALE, "config: the call that this node was given to has returned")};
+  const bool runs = std::find(all.numbers.begin(), all.numbers.end(), number) != all.numbers.end();
+  status = runs ? fail_call(CLEAT_WRONG_THREAD, "config: read it on the thread that the call was made on")
+                : fail_call(CLEAT_STALE, "config: the call that this node was given to has returned");
+  return nullptr;
 }
 
-bool bad(cleat_str text) { return text.data == nullptr && text.size != 0; }
+// A function of the table from one that is called with the node.
+template <auto kFunction>
+struct WithNode;
+template <class... Arguments, cleat_status (*kFunction)(State&, const config::Node&, Arguments...)>
+struct WithNode<kFunction> {
+  static cleat_status call(cleat_config handle, Arguments... arguments) {
+    cleat_status status;
+    const config::Node* node = nullptr;
+    State* const state = find(handle, node, status);
+    return state == nullptr ? status : kFunction(*state, *node, arguments...);
+  }
+};
+template <auto kFunction>
+constexpr auto with_node = WithNode<kFunction>::call;
 
 cleat_status null_output() { return fail_call(CLEAT_INVALID, "config: an output is NULL"); }
 
-// Runs a config::read_* function; its error is recorded at the node, and shown to the plugin as well.
-template <class Read>
-cleat_status scalar(cleat_config handle, const void* output, Read read) {
-  if (output == nullptr) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  if (!read(*found.node, *found.state)) {
-    return fail_call(CLEAT_INVALID, "config: " + found.node->path + " is not of the wanted form; an error was recorded");
-  }
-  return CLEAT_OK;
+// After a config::read_* function, whose error is recorded at the node: it is shown to the plugin as well.
+cleat_status said(const config::Node& node, bool good) {
+  return good ? CLEAT_OK : fail_call(CLEAT_INVALID, "config: " + node.path + " is not of the wanted form; an error was recorded");
 }
 
-cleat_status config_type(cleat_config handle, std::uint32_t* type) {
+cleat_status config_type(State&, const config::Node& node, std::uint32_t* type) {
   if (type == nullptr) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  switch (found.node->type) {
+  switch (node.type) {
     case config::Node::Type::kNull: *type = CLEAT_CONFIG_NULL; break;
     case config::Node::Type::kScalar: *type = CLEAT_CONFIG_SCALAR; break;
     case config::Node::Type::kList: *type = CLEAT_CONFIG_LIST; break;
@@ -99,125 +102,101 @@ cleat_status config_type(cleat_config handle, std::uint32_t* type) {
   return CLEAT_OK;
 }
 
-cleat_status config_get(cleat_config handle, cleat_str key, cleat_config* value) {
+cleat_status config_get(State& state, const config::Node& node, cleat_str key, cleat_config* value) {
   if (value == nullptr || bad(key)) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  if (found.node->type != config::Node::Type::kMap && found.node->type != config::Node::Type::kNull) {
-    found.state->diagnostics.error(*found.node, "must be a map");
-    return fail_call(CLEAT_INVALID, "config: " + found.node->path + " is not a map");
+  if (node.type != config::Node::Type::kMap && node.type != config::Node::Type::kNull) {
+    state.diagnostics.error(node, "must be a map");
+    return fail_call(CLEAT_INVALID, "config: " + node.path + " is not a map");
   }
   // A null node stands for a map with nothing in it: all that a plugin may leave out is left out.
-  const config::Node* member = found.node->get(to_view(key));
+  const config::Node* member = node.get(to_view(key));
   if (member == nullptr) return fail_call(CLEAT_NOT_FOUND, "config: no such key");
-  *value = found.state->handle(member);
+  *value = state.handle(member);
   return CLEAT_OK;
 }
 
-cleat_status config_count(cleat_config handle, std::uint64_t* count) {
+cleat_status config_count(State& state, const config::Node& node, std::uint64_t* count) {
   if (count == nullptr) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  if (found.node->type == config::Node::Type::kScalar) {
-    found.state->diagnostics.error(*found.node, "must be a list or a map");
-    return fail_call(CLEAT_INVALID, "config: " + found.node->path + " is neither a list nor a map");
+  if (node.type == config::Node::Type::kScalar) {
+    state.diagnostics.error(node, "must be a list or a map");
+    return fail_call(CLEAT_INVALID, "config: " + node.path + " is neither a list nor a map");
   }
-  *count = found.node->members.size();
+  *count = node.members.size();
   return CLEAT_OK;
 }
 
-cleat_status config_at(cleat_config handle, std::uint64_t index, cleat_str* key, cleat_config* value) {
+cleat_status config_at(State& state, const config::Node& node, std::uint64_t index, cleat_str* key, cleat_config* value) {
   if (value == nullptr) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  if (index >= found.node->members.size()) return fail_call(CLEAT_NOT_FOUND, "config: index beyond the last member");
-  const config::Node::Member& member = found.node->members[index];
+  if (index >= node.members.size()) return fail_call(CLEAT_NOT_FOUND, "config: index beyond the last member");
+  const config::Node::Member& member = node.members[index];
   member.asked = true;
   if (key != nullptr) *key = to_str(member.key);
-  *value = found.state->handle(member.value.get());
+  *value = state.handle(member.value.get());
   return CLEAT_OK;
 }
 
-cleat_status config_text(cleat_config handle, cleat_str* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    std::string text;
-    if (!config::read_text(node, state.diagnostics, text)) return false;
-    *value = to_str(node.scalar);  // the node's own, so that the view lives as long as the node
-    return true;
-  });
+cleat_status config_text(State& state, const config::Node& node, cleat_str* value) {
+  if (value == nullptr) return null_output();
+  std::string text;
+  if (!config::read_text(node, state.diagnostics, text)) return said(node, false);
+  *value = to_str(node.scalar);  // the node's own, so that the view lives as long as the node
+  return CLEAT_OK;
 }
 
-cleat_status config_integer(cleat_config handle, std::int64_t least, std::int64_t most, std::int64_t* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    return config::read_integer(node, state.diagnostics, least, most, *value);
-  });
+cleat_status config_integer(State& state, const config::Node& node, std::int64_t least, std::int64_t most, std::int64_t* value) {
+  return value == nullptr ? null_output() : said(node, config::read_integer(node, state.diagnostics, least, most, *value));
 }
 
-cleat_status config_number(cleat_config handle, double* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    return config::read_number(node, state.diagnostics, *value);
-  });
+cleat_status config_number(State& state, const config::Node& node, double* value) {
+  return value == nullptr ? null_output() : said(node, config::read_number(node, state.diagnostics, *value));
 }
 
-cleat_status config_boolean(cleat_config handle, std::uint32_t* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    bool flag = false;
-    if (!config::read_boolean(node, state.diagnostics, flag)) return false;
-    *value = flag ? 1 : 0;
-    return true;
-  });
+cleat_status config_boolean(State& state, const config::Node& node, std::uint32_t* value) {
+  if (value == nullptr) return null_output();
+  bool flag = false;
+  if (!config::read_boolean(node, state.diagnostics, flag)) return said(node, false);
+  *value = flag ? 1 : 0;
+  return CLEAT_OK;
 }
 
-cleat_status config_duration(cleat_config handle, std::uint64_t* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    std::chrono::milliseconds duration{};
-    if (!config::read_duration(node, state.diagnostics, duration)) return false;
-    *value = static_cast<std::uint64_t>(duration.count());
-    return true;
-  });
+cleat_status config_duration(State& state, const config::Node& node, std::uint64_t* value) {
+  if (value == nullptr) return null_output();
+  std::chrono::milliseconds duration{};
+  if (!config::read_duration(node, state.diagnostics, duration)) return said(node, false);
+  *value = static_cast<std::uint64_t>(duration.count());
+  return CLEAT_OK;
 }
 
-cleat_status config_bytes(cleat_config handle, std::uint64_t* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    return config::read_bytes(node, state.diagnostics, *value);
-  });
+cleat_status config_bytes(State& state, const config::Node& node, std::uint64_t* value) {
+  return value == nullptr ? null_output() : said(node, config::read_bytes(node, state.diagnostics, *value));
 }
 
-cleat_status config_json(cleat_config handle, cleat_str* text) {
+cleat_status config_json(State& state, const config::Node& node, cleat_str* text) {
   if (text == nullptr) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  found.node->ask_all();
-  const auto [at, fresh] = found.state->json.try_emplace(found.node);
-  if (fresh) at->second = config::to_json(*found.node);
+  node.ask_all();
+  const auto [at, fresh] = state.json.try_emplace(&node);
+  if (fresh) at->second = config::to_json(node);
   *text = to_str(at->second);
   return CLEAT_OK;
 }
 
-cleat_status config_error(cleat_config handle, cleat_str text) {
+cleat_status config_error(State& state, const config::Node& node, cleat_str text) {
   if (bad(text)) return null_output();
-  const Found found = find(handle);
-  if (found.node == nullptr) return found.status;
-  found.state->diagnostics.error(*found.node, text.size == 0 ? "refused by the plugin" : to_view(text));
+  state.diagnostics.error(node, text.size == 0 ? "refused by the plugin" : to_view(text));
   return CLEAT_OK;
 }
 
-cleat_status config_path(cleat_config handle, cleat_str* value) {
-  return scalar(handle, value, [&](const config::Node& node, ConfigCall::State& state) {
-    std::string text;
-    if (!config::read_text(node, state.diagnostics, text)) return false;
-    if (text.empty() || text.find('\0') != std::string::npos) {
-      state.diagnostics.error(node, "must be a path");
-      return false;
-    }
-    const std::filesystem::path folder = std::filesystem::path(state.diagnostics.file()).parent_path();
-    std::string& path = state.paths[&node];
-    std::error_code ignored;
-    const std::filesystem::path whole = std::filesystem::absolute(folder / text, ignored);  // an absolute `text` replaces the folder
-    path = (ignored ? folder / text : whole).lexically_normal().string();
-    *value = to_str(path);
-    return true;
-  });
+cleat_status config_path(State& state, const config::Node& node, cleat_str* value) {
+  if (value == nullptr) return null_output();
+  std::string text;
+  if (!config::read_text(node, state.diagnostics, text)) return said(node, false);
+  if (text.empty() || text.find('\0') != std::string::npos) {
+    state.diagnostics.error(node, "must be a path");
+    return said(node, false);
+  }
+  std::string& path = state.paths[&node] = config::beside(state.diagnostics.file(), text);
+  *value = to_str(path);
+  return CLEAT_OK;
 }
 
 }  // namespace
@@ -274,19 +253,19 @@ bool ConfigCall::accept() {
 const cleat_host_config kHostConfig = {
     .size = sizeof(cleat_host_config),
     .reserved = 0,
-    .type = config_type,
-    .get = config_get,
-    .count = config_count,
-    .at = config_at,
-    .text = config_text,
-    .integer = config_integer,
-    .number = config_number,
-    .boolean = config_boolean,
-    .duration_ms = config_duration,
-    .bytes = config_bytes,
-    .json = config_json,
-    .error = config_error,
-    .path = config_path,
+    .type = with_node<config_type>,
+    .get = with_node<config_get>,
+    .count = with_node<config_count>,
+    .at = with_node<config_at>,
+    .text = with_node<config_text>,
+    .integer = with_node<config_integer>,
+    .number = with_node<config_number>,
+    .boolean = with_node<config_boolean>,
+    .duration_ms = with_node<config_duration>,
+    .bytes = with_node<config_bytes>,
+    .json = with_node<config_json>,
+    .error = with_node<config_error>,
+    .path = with_node<config_path>,
 };
 
 }  // namespace cleat::hooks

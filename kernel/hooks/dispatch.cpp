@@ -7,17 +7,9 @@
 #include "kernel/base/log.hpp"
 
 namespace cleat::hooks {
-namespace {
-
-void store_add(std::uint64_t& counter, std::uint64_t by) {
-  std::atomic_ref<std::uint64_t> shared(counter);
-  shared.store(shared.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-}
-
-}  // namespace
-
 void count_failure(Worker& worker, Instance& instance, Hook hook, const char* what) {
-  store_add(instance.counters(worker.index, hook).failures, 1);
+  std::uint64_t& failures = instance.counters(worker.index, hook).failures;
+  std::atomic_ref(failures).store(failures + 1, std::memory_order_relaxed);
   instance.quarantine.failed();
   log::write(log::Level::kWarn, "plugin/" + instance.name, std::string(hook_name(hook)) + ": " + what);
 }
@@ -49,14 +41,6 @@ std::uint64_t sample_begin() {
   return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
 }
 
-void sample_end(HookCounters& counters, std::uint64_t begin) {
-  const std::uint64_t ns = sample_begin() - begin;
-  store_add(counters.sampled, 1);
-  store_add(counters.sampled_ns, ns);
-  std::size_t bucket = 0;
-  while (bucket + 1 < HookCounters::kBuckets && ns >> (bucket + 6) != 0) ++bucket;
-  std::atomic_ref<std::uint32_t> times(counters.times[bucket]);
-  times.store(times.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
+void sample_end(HookCounters& counters, std::uint64_t begin) { counters.took(sample_begin() - begin); }
 
 }  // namespace cleat::hooks

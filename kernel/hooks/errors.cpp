@@ -33,17 +33,14 @@ constinit thread_local bool control_thread = false;
 
 void store(std::uint64_t& field, std::uint64_t value) { std::atomic_ref(field).store(value, std::memory_order_relaxed); }
 
-void count(HookCounters& counters, bool failed, std::chrono::nanoseconds took) {
-  const auto ns = static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0));
-  const auto bucket = static_cast<std::size_t>(std::clamp(static_cast<int>(std::bit_width(ns)) - 6, 0, int{HookCounters::kBuckets} - 1));
-  store(counters.calls, counters.calls + 1);
-  if (failed) store(counters.failures, counters.failures + 1);
-  store(counters.sampled, counters.sampled + 1);
-  store(counters.sampled_ns, counters.sampled_ns + ns);
-  std::atomic_ref(counters.times[bucket]).store(counters.times[bucket] + 1, std::memory_order_relaxed);
-}
-
 }  // namespace
+
+void HookCounters::took(std::uint64_t ns) {
+  const auto bucket = static_cast<std::size_t>(std::clamp(static_cast<int>(std::bit_width(ns)) - 6, 0, int{kBuckets} - 1));
+  store(sampled, sampled + 1);
+  store(sampled_ns, sampled_ns + ns);
+  std::atomic_ref(times[bucket]).store(times[bucket] + 1, std::memory_order_relaxed);
+}
 
 cleat_status set_call_error(std::string_view text) {
   plugin_error.set(text);
@@ -112,7 +109,10 @@ CallOutcome call_plugin(Instance* instance, Hook hook, const std::function<cleat
   if (!outcome.ok()) instance->quarantine.failed();
   if (!instance->shards.empty()) {
     HookCounters& counters = instance->shards.back()->hooks[static_cast<std::size_t>(hook)];
-    count(counters, !outcome.ok(), std::chrono::steady_clock::now() - start);
+    const auto took = std::chrono::nanoseconds(std::chrono::steady_clock::now() - start).count();
+    store(counters.calls, counters.calls + 1);
+    if (!outcome.ok()) store(counters.failures, counters.failures + 1);
+    counters.took(static_cast<std::uint64_t>(std::max<std::int64_t>(took, 0)));
   }
   return outcome;
 }
@@ -133,7 +133,7 @@ Instance* find_created(cleat_instance handle) {
 
 cleat_status host_log(cleat_instance self, std::uint32_t level, cleat_str text) {
   if (level > CLEAT_ERROR) return fail_call(CLEAT_INVALID, "log: there is no such level");
-  if (text.data == nullptr && text.size != 0) return fail_call(CLEAT_INVALID, "log: text is NULL");
+  if (bad(text)) return fail_call(CLEAT_INVALID, "log: text is NULL");
   const auto as = static_cast<log::Level>(level);
   if (!log::enabled(as)) return CLEAT_OK;
   std::string source = "plugin/";

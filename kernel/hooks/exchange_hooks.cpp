@@ -122,20 +122,15 @@ std::uint32_t call_head_hooks(Exchange& x, Hook hook, std::uint64_t hidden, std:
 }
 
 std::uint32_t call_body_hook(Exchange& x, Instance& i, bool response, std::uint8_t position, bool end) {
-  const std::uint32_t flags = end ? CLEAT_BODY_END : 0;
-  if (response) {
-    if (i.table.on_response_body == nullptr) return kContinue;
-    return call_hook(x.worker, i, Hook::kResponseBody, &x, position, [&] { return i.table.on_response_body(i.self, x.handle(), flags); });
-  }
-  if (i.table.on_request_body == nullptr) return kContinue;
-  return call_hook(x.worker, i, Hook::kRequestBody, &x, position, [&] { return i.table.on_request_body(i.self, x.handle(), flags); });
+  const auto entry = response ? i.table.on_response_body : i.table.on_request_body;
+  if (entry == nullptr) return kContinue;
+  return call_hook(x.worker, i, response ? Hook::kResponseBody : Hook::kRequestBody, &x, position,
+                   [&] { return entry(i.self, x.handle(), end ? CLEAT_BODY_END : 0); });
 }
 
 std::uint32_t call_trailers_hook(Exchange& x, Instance& i, bool response, std::uint8_t position) {
-  if (response) {
-    return call_hook(x.worker, i, Hook::kResponseTrailers, &x, position, [&] { return i.table.on_response_trailers(i.self, x.handle()); });
-  }
-  return call_hook(x.worker, i, Hook::kRequestTrailers, &x, position, [&] { return i.table.on_request_trailers(i.self, x.handle()); });
+  const auto entry = response ? i.table.on_response_trailers : i.table.on_request_trailers;
+  return call_hook(x.worker, i, response ? Hook::kResponseTrailers : Hook::kRequestTrailers, &x, position, [&] { return entry(i.self, x.handle()); });
 }
 
 void call_end(Exchange& x) {
@@ -149,32 +144,32 @@ void call_end(Exchange& x) {
   }
 }
 
-std::uint32_t call_handle(Exchange& x) {
+namespace {
+
+// A hook of the route's handler: CONTINUE where it has no such hook.
+template <class Entry, class... Arguments>
+std::uint32_t call_handler(Exchange& x, Hook hook, Entry cleat_plugin_handler::*member, Arguments... arguments) {
   Instance& i = *x.route->handler;
-  return call_hook(x.worker, i, Hook::kHandle, &x, static_cast<std::uint8_t>(x.route->handler_position),
-                   [&] { return i.handler->on_handle(i.self, x.handle()); });
+  const Entry entry = i.handler->*member;
+  if (entry == nullptr) return kContinue;
+  return call_hook(x.worker, i, hook, &x, static_cast<std::uint8_t>(x.route->handler_position), [&]() -> std::uint32_t {
+    if constexpr (std::is_void_v<decltype(entry(i.self, x.handle(), arguments...))>) {
+      entry(i.self, x.handle(), arguments...);
+      return kContinue;
+    } else {
+      return entry(i.self, x.handle(), arguments...);
+    }
+  });
 }
 
+}  // namespace
+
+std::uint32_t call_handle(Exchange& x) { return call_handler(x, Hook::kHandle, &cleat_plugin_handler::on_handle); }
 std::uint32_t call_handle_body(Exchange& x, bool end) {
-  Instance& i = *x.route->handler;
-  if (i.handler->on_handle_body == nullptr) return kContinue;
-  return call_hook(x.worker, i, Hook::kHandleBody, &x, static_cast<std::uint8_t>(x.route->handler_position),
-                   [&] { return i.handler->on_handle_body(i.self, x.handle(), end ? CLEAT_BODY_END : 0); });
+  return call_handler(x, Hook::kHandleBody, &cleat_plugin_handler::on_handle_body, end ? CLEAT_BODY_END : 0U);
 }
-
-void call_writable(Exchange& x) {
-  Instance& i = *x.route->handler;
-  if (i.handler->on_writable == nullptr) return;
-  call_callback(x.worker, i, Hook::kWritable, &x, static_cast<std::uint8_t>(x.route->handler_position),
-                [&] { i.handler->on_writable(i.self, x.handle()); });
-}
-
-void call_handler_end(Exchange& x) {
-  Instance& i = *x.route->handler;
-  if (i.handler->on_handle_end == nullptr) return;
-  call_callback(x.worker, i, Hook::kHandleEnd, &x, static_cast<std::uint8_t>(x.route->handler_position),
-                [&] { i.handler->on_handle_end(i.self, x.handle()); });
-}
+void call_writable(Exchange& x) { call_handler(x, Hook::kWritable, &cleat_plugin_handler::on_writable); }
+void call_handler_end(Exchange& x) { call_handler(x, Hook::kHandleEnd, &cleat_plugin_handler::on_handle_end); }
 
 std::uint32_t call_pick(Exchange& x) {
   const EndpointSet& set = *x.endpoints->set;

@@ -83,8 +83,6 @@ inline constexpr std::uint32_t kNoPosition = UINT32_MAX;
 std::uint32_t position_in_chain(const Exchange& x);
 inline std::uint32_t position_of_caller(const Exchange& x) { return in_hook(x) ? std::uint32_t{x.worker.stamp.hook.position()} : position_in_chain(x); }
 
-inline bool bad(cleat_str text) { return text.data == nullptr && text.size != 0; }
-
 // Runs what may allocate: a plugin sees no exception of the host's.
 template <class F>
 cleat_status guarded(F&& call) {

@@ -47,6 +47,7 @@ struct HookCounters {
   std::uint64_t sampled = 0;   // calls whose time was taken
   std::uint64_t sampled_ns = 0;
   std::array<std::uint32_t, kBuckets> times{};
+  void took(std::uint64_t ns);  // one more whose time was taken
 };
 
 class Instance {
@@ -66,11 +67,11 @@ class Instance {
   std::string sha256;              // of its content
   std::string hosted;              // by `library`: all that is told of it, as JSON; empty: the library is that file
   cleat_plugin table{};            // a whole table: entries beyond the plugin's own size are NULL
-  const cleat_plugin_handler* handler = nullptr;    // whole copies too (owned below), or nullptr
+  const cleat_plugin_handler* handler = nullptr;    // the library's, or nullptr
   const cleat_plugin_balancer* balancer = nullptr;
-  const cleat_plugin_config_source* source = nullptr;  // the library's
-  const cleat_plugin_tls* tls = nullptr;            // likewise
-  const cleat_plugin_handover* handover = nullptr;  // likewise
+  const cleat_plugin_config_source* source = nullptr;
+  const cleat_plugin_tls* tls = nullptr;
+  const cleat_plugin_handover* handover = nullptr;
   void* self = nullptr;            // what create returned
   std::vector<std::unique_ptr<Shard>> shards;  // one for each worker, and a last one for the control thread
   Quarantine quarantine;           // begun before create is called
@@ -89,8 +90,6 @@ class Instance {
  private:
   friend class Loader;
   std::unique_ptr<config::Node> hosting_;  // `hosted`, for create
-  cleat_plugin_handler handler_{};
-  cleat_plugin_balancer balancer_{};
   std::atomic<bool> created_{false};  // set last: who reads it true may read the rest
 };
 
@@ -174,6 +173,7 @@ cleat_status error_text(char* buffer, std::uint64_t capacity, std::uint64_t* nee
 std::string take_plugin_error();                                           // what set_error left on this thread; clears it
 
 inline std::string_view to_view(cleat_str s) { return {s.data, static_cast<std::size_t>(s.size)}; }
+inline bool bad(cleat_str s) { return s.data == nullptr && s.size != 0; }
 inline cleat_str to_str(std::string_view s) { return {s.data(), s.size()}; }
 
 }  // namespace cleat::hooks

@@ -185,14 +185,8 @@ bool Loader::prepare(Instance& instance, const config::Instance& wanted, config:
     instance.sha256 = instance.library->sha256();
   }
   instance.table = instance.library->table();
-  if (const cleat_plugin_handler* half = instance.library->handler()) {
-    instance.handler_ = *half;
-    instance.handler = &instance.handler_;
-  }
-  if (const cleat_plugin_balancer* half = instance.library->balancer()) {
-    instance.balancer_ = *half;
-    instance.balancer = &instance.balancer_;
-  }
+  instance.handler = instance.library->handler();
+  instance.balancer = instance.library->balancer();
   instance.source = instance.library->config_source();
   instance.tls = instance.library->tls();
   instance.handover = instance.library->handover();

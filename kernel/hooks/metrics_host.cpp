@@ -22,8 +22,6 @@ constexpr std::uint64_t kBoundsMax = 32;
 constexpr std::size_t kMetadataKeysMax = 4096;
 constexpr std::size_t kMetadataKeyBytesMax = 64;
 
-bool bad(cleat_str text) { return text.data == nullptr && text.size != 0; }
-
 cleat_status metrics_define(cleat_instance self, const cleat_metric_def* given, std::uint64_t* metric) {
   if (!on_control_thread()) return fail_call(CLEAT_WRONG_THREAD, "metrics define: only on the control thread, at best in create");
   if (find_instance(self) == nullptr) return fail_call(CLEAT_STALE, "metrics define: no such instance");

@@ -1,6 +1,7 @@
 #include "kernel/hooks/note.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -26,13 +27,9 @@ std::string quoted(std::string_view text) { return std::string(1, '"').append(te
 
 // "12" of "0.12": no sign, no leading zero, at most 65535.
 std::optional<std::uint32_t> version_part(std::string_view text) {
-  if (text.empty() || text.size() > 5 || (text.size() > 1 && text[0] == '0')) return {};
-  std::uint32_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return {};
-    value = value * 10 + static_cast<std::uint32_t>(c - '0');
-  }
-  if (value > 0xffff) return {};
+  std::uint16_t value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size() || (text.size() > 1 && text[0] == '0')) return {};
   return value;
 }
 
