@@ -94,6 +94,7 @@ class Server final : public ServerControl {
 
   void start_threads();
   void thread_body(Worker& worker);
+  void count(std::size_t& workers);  // [a worker] one more that is so far
   void loop();
   void wait_for_signals();
   void on_signal(int number);
@@ -211,17 +212,16 @@ void Server::start_threads() {
 void Server::thread_body(Worker& worker) {
   const watch::OwnThread own("cleat-w" + std::to_string(worker.index), &worker.stamp);
   metrics::set_thread_shard(worker.index);
-  const auto started = [this] {
-    asio::post(io_, [this] {
-      ++started_;
-      advance();
-    });
-  };
+  const auto started = [this] { count(started_); };
   // Runs once the loop turns, which is after every instance's worker_start.
   if (!worker.post(started)) started();
   worker.run();
-  asio::post(io_, [this] {
-    ++ended_;
+  count(ended_);
+}
+
+void Server::count(std::size_t& workers) {
+  asio::post(io_, [this, &workers] {
+    ++workers;
     advance();
   });
 }
@@ -262,19 +262,12 @@ void Server::stop_signal() {
 }
 
 void Server::hurry() {
-  switch (phase_) {
-    case Phase::kStarting:
-    case Phase::kServing:
-    case Phase::kStopping:
-      break;  // the last: bounded by kWorkerStopWait
-    case Phase::kDraining:
-      say(log::Level::kInfo, "told to stop again: cutting what is left");
-      cut();
-      break;
-    case Phase::kShutdown:
-      shutdown_is_late();
-      break;
-  }
+  if (phase_ == Phase::kDraining) {
+    say(log::Level::kInfo, "told to stop again: cutting what is left");
+    cut();
+  } else if (phase_ == Phase::kShutdown) {
+    shutdown_is_late();
+  }  // kStopping is bounded by kWorkerStopWait
 }
 
 void Server::restart() {
@@ -336,14 +329,7 @@ void Server::drain() {
   if (time.count() != 0) arm(time, &Server::drain_is_late);
   ask(hooks::Hook::kDrain, &cleat_plugin::on_drain);
   for (const auto& worker : workers_) {
-    post_surely(*worker, [this, of = worker.get()] {
-      of->drain([this] {
-        asio::post(io_, [this] {
-          ++drained_;
-          advance();
-        });
-      });
-    });
+    post_surely(*worker, [this, of = worker.get()] { of->drain([this] { count(drained_); }); });
   }
 }
 
