@@ -1,6 +1,4 @@
 // The parts of a request head that are no header fields. What a plugin sets passes the checks that a client's request passed.
-#include "kernel/hooks/host_field.hpp"
-
 #include <algorithm>
 
 #include "kernel/hooks/host_fields.hpp"

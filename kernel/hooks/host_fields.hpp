@@ -1,7 +1,9 @@
-// Fields that a plugin gives: which names it may use where, and copies of them in the exchange's arena. Worker threads.
+// Fields that a plugin gives, and what may stand in a request's head beside them: which names it may use where, and copies in the exchange's arena.
+// Worker threads.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/http/message.hpp"
@@ -33,6 +35,14 @@ cleat_status copy_fields(Arena& arena, const cleat_header* headers, std::uint64_
 cleat_status set_field(Arena& arena, http::Fields& fields, cleat_str name, cleat_str value, FieldUse use);
 cleat_status add_field(Arena& arena, http::Fields& fields, cleat_str name, cleat_str value, FieldUse use);
 cleat_status remove_field(http::Fields& fields, cleat_str name, FieldUse use);
+
+// --- host_field.cpp ---
+bool valid_target(std::string_view target);        // "/path?query" as a client may send it
+bool valid_authority(std::string_view authority);  // host[:port]
+
+// What field_set does to a head that may be changed.
+cleat_status set_method(http::RequestHead& request, Arena& arena, std::string_view method);
+cleat_status set_authority(http::RequestHead& request, Arena& arena, std::string_view authority);
 
 cleat_status arena_is_full();
 

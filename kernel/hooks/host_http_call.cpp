@@ -1,6 +1,5 @@
 // cleat.http_call/1: what a plugin asks for is checked here, as strictly as a client's request, and becomes a call of its worker.
 #include "kernel/hooks/host_exchange.hpp"
-#include "kernel/hooks/host_field.hpp"
 #include "kernel/hooks/host_fields.hpp"
 #include "kernel/hooks/host_tables.hpp"
 #include "kernel/hooks/plugin_call.hpp"

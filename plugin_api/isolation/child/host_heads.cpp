@@ -1,7 +1,6 @@
 // Heads: read from what was told with the latest hook; changed there, and told.
 #include <algorithm>
 
-#include "kernel/hooks/host_field.hpp"
 #include "kernel/hooks/host_fields.hpp"
 #include "kernel/route/path.hpp"
 #include "plugin_api/isolation/child/host.hpp"
