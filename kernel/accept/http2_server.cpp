@@ -75,21 +75,17 @@ void Http2Server::receive(std::string_view data) {
 void Http2Server::run_due() {
   if (running_) return;
   running_ = true;
-  while (first_due_ != nullptr) {
-    Http2Stream& stream = *first_due_;
-    first_due_ = std::exchange(stream.next_due, nullptr);
-    if (first_due_ == nullptr) last_due_ = nullptr;
-    stream.is_due = false;
+  while (!due_.empty()) {
+    Http2Stream& stream = due_.front();
+    due_.pop_front();
     stream.run();
   }
   running_ = false;
 }
 
 void Http2Server::due(Http2Stream& stream) {
-  if (stream.is_due) return;
-  stream.is_due = true;
-  (last_due_ == nullptr ? first_due_ : last_due_->next_due) = &stream;
-  last_due_ = &stream;
+  if (stream.in_due.is_linked()) return;
+  due_.push_back(stream);
   if (in_session_ || running_ || due_later_) return;
   due_later_ = true;
   worker_.reactor.defer(
@@ -216,7 +212,7 @@ void Http2Server::give_back() {
   }
   wrote_ms_ = 0;
   memory_.give_back();
-  if (free_.size() != streams_.size() || first_due_ != nullptr) return;
+  if (free_.size() != streams_.size() || !due_.empty()) return;
   free_.clear();
   streams_.clear();
   free_.shrink_to_fit();

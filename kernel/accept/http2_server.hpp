@@ -102,8 +102,7 @@ class Http2Server final : public Protocol {
   std::uint32_t exchanges_ = 0;                                // that have begun and not ended
   std::int32_t latest_ = -1;                                   // stream that was opened
   std::int32_t skipped_from_ = 0, skipped_to_ = -1;            // the latest identifiers that were not
-  Http2Stream* first_due_ = nullptr;
-  Http2Stream* last_due_ = nullptr;
+  boost::intrusive::list<Http2Stream, boost::intrusive::member_hook<Http2Stream, decltype(Http2Stream::in_due), &Http2Stream::in_due>> due_;
   http2::RequestBlock request_;                                // one header block at a time (RFC 9113 4.3)
   http2::TrailerBlock trailer_;
   Http2Flood frames_;

@@ -8,6 +8,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <boost/intrusive/list.hpp>
 #include <string_view>
 
 #include "kernel/base/buffer.hpp"
@@ -65,8 +66,7 @@ class Http2Stream final : public Downstream {
   bool free() const { return closed_ && exchange_ == nullptr; }
   void recycle();
 
-  Http2Stream* next_due = nullptr;                     // the server's list
-  bool is_due = false;
+  boost::intrusive::list_member_hook<> in_due;         // the server's list
 
  private:
   void begin();

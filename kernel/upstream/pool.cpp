@@ -88,10 +88,9 @@ void Pool::take_set() {
     for (std::uint32_t i = 0; i < count; ++i) turns.push_back({1.0 / set.members[i].weight, i});
     turns_ = decltype(turns_)(std::greater<>(), std::move(turns));
   }
-  for (Pooled* client = idle_first_; client != nullptr;) {
-    Pooled* const after = client->idle_after;
-    if (client->endpoint().removed.load(std::memory_order_relaxed)) client->close();
-    client = after;
+  for (auto next = idle_.begin(); next != idle_.end();) {
+    Pooled& client = *next++;
+    if (client.endpoint().removed.load(std::memory_order_relaxed)) client.close();
   }
 }
 
@@ -130,7 +129,7 @@ std::uint32_t Pool::next_endpoint(const SetInUse& entered, const TriedEndpoints&
 bool Pool::full() const { return clients_.size() + others_ >= cluster_->config.connections_max; }
 
 bool Pool::admit_other() {
-  if (full() && idle_first_ != nullptr) idle_first_->close();
+  if (full() && !idle_.empty()) idle_.front().close();
   if (full()) {
     metrics::add(cluster_->metrics.overflows, 1);
     return false;
@@ -186,9 +185,9 @@ Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoin
   if (worker_.wires != nullptr) return worker_.wires->serve(requester, *cluster_, endpoint) ? Acquired::kNow : Acquired::kRefused;
   if (multiplexed()) {
     Http2Session* session = session_with_room(*endpoint, server_name(requester), fresh);
-    if (session == nullptr && fresh && full() && idle_first_ == nullptr) session = session_with_room(*endpoint, server_name(requester), false);
+    if (session == nullptr && fresh && full() && idle_.empty()) session = session_with_room(*endpoint, server_name(requester), false);
     if (session != nullptr) {
-      if (session->is_idle) remove_idle(*session);
+      if (session->is_idle()) remove_idle(*session);
       return session->serve(requester) ? Acquired::kNow : Acquired::kLater;
     }
   } else if (Http1Client* const client = fresh ? nullptr : take_idle(*endpoint, server_name(requester)); client != nullptr) {
@@ -196,7 +195,7 @@ Pool::Acquired Pool::acquire(Requester& requester, const std::shared_ptr<Endpoin
     return Acquired::kNow;
   }
   // Full, but with idle connections to other endpoints: one of them makes room.
-  if (full() && idle_first_ != nullptr) idle_first_->close();
+  if (full() && !idle_.empty()) idle_.front().close();
   if (!full()) {
     if (connect(requester, endpoint)) return Acquired::kLater;
     return Acquired::kRefused;
@@ -239,12 +238,12 @@ void Pool::release(Http1Client& client, bool reusable) {
   const bool worn = limits.requests_per_connection != 0 && client.served() >= limits.requests_per_connection;
   const bool removed = client.endpoint().removed.load(std::memory_order_relaxed);
   const bool personal = limits.proxy_protocol != config::Cluster::ProxyProtocol::kOff;  // its endpoint has been told whose it is
-  if (!reusable || worn || removed || personal || !client.clean() || worker_.draining || idle_count_ >= limits.idle_max) {
+  if (!reusable || worn || removed || personal || !client.clean() || worker_.draining || idle_.size() >= limits.idle_max) {
     client.close();
   } else {
     client.idle(end_of(limits.idle_timeout, worker_.reactor.now_ms()));
     idle_of(client.endpoint()).push_back(&client);
-    add_idle(client);
+    idle_.push_back(client);
   }
   if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);
 }
@@ -252,7 +251,7 @@ void Pool::release(Http1Client& client, bool reusable) {
 // In their order, but past those for whom there is no place yet: a stream may be free at an endpoint while another's connection is awaited.
 void Pool::serve_waiting() {
   for (std::size_t i = 0; i < waiting_.size();) {
-    const bool place = !full() || idle_first_ != nullptr;
+    const bool place = !full() || !idle_.empty();
     if (!place && !multiplexed()) return;
     const Waiting next = waiting_[i];
     if (!place && session_with_room(*next.endpoint, server_name(*next.requester), false) == nullptr) {
@@ -279,7 +278,7 @@ void Pool::connect_failed(Http1Client& client, std::uint32_t how) {
 }
 
 void Pool::drop(Pooled& client) {
-  if (client.is_idle) {
+  if (client.is_idle()) {
     auto& idle = idle_of(client.endpoint());
     if (!idle.empty() && idle.back() == &client) {
       idle.pop_back();
@@ -300,24 +299,8 @@ void Pool::drop(Pooled& client) {
   if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);
 }
 
-void Pool::add_idle(Pooled& client) {
-  client.is_idle = true;
-  client.idle_before = idle_last_;
-  client.idle_after = nullptr;
-  (idle_last_ == nullptr ? idle_first_ : idle_last_->idle_after) = &client;
-  idle_last_ = &client;
-  ++idle_count_;
-}
-
-void Pool::remove_idle(Pooled& client) {
-  client.is_idle = false;
-  (client.idle_before == nullptr ? idle_first_ : client.idle_before->idle_after) = client.idle_after;
-  (client.idle_after == nullptr ? idle_last_ : client.idle_after->idle_before) = client.idle_before;
-  --idle_count_;
-}
-
 void Pool::close_idle() {
-  while (idle_first_ != nullptr) idle_first_->close();
+  while (!idle_.empty()) idle_.front().close();
 }
 
 }  // namespace cleat::upstream

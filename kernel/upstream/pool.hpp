@@ -99,8 +99,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   Http2Session* session_with_room(const Endpoint& endpoint, std::string_view server_name, bool fresh) const;
   bool connect(Requester& requester, const std::shared_ptr<Endpoint>& endpoint);
   std::vector<Http1Client*>& idle_of(const Endpoint& endpoint) const { return endpoint.on_worker[worker_.index].idle; }
-  void add_idle(Pooled& client);
-  void remove_idle(Pooled& client);
+  void remove_idle(Pooled& client) { idle_.erase(idle_.iterator_to(client)); }
   void serve_waiting();
 
   Worker& worker_;
@@ -110,9 +109,8 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::unordered_map<std::string, SetInUse> originals_;  // by address: sets of one
   std::size_t sweep_at_ = kOriginalsSweepMin;     // so many of them, and those nobody uses are let go
   std::vector<std::unique_ptr<Pooled>> clients_;
-  Pooled* idle_first_ = nullptr;                  // of all endpoints, the longest idle first
-  Pooled* idle_last_ = nullptr;
-  std::uint32_t idle_count_ = 0;
+  boost::intrusive::list<Pooled, boost::intrusive::member_hook<Pooled, decltype(Pooled::in_idle), &Pooled::in_idle>>
+      idle_;                                      // of all endpoints, the longest idle first
   std::uint32_t others_ = 0;
   std::deque<Waiting> waiting_;
   std::uint32_t next_ = 0;                        // equal weights

@@ -37,10 +37,10 @@ void Pool::note_room(Http2Session& session) {
 void Pool::session_unused(Http2Session& session) {
   const config::Cluster& limits = cluster_->config;
   const bool removed = session.endpoint().removed.load(std::memory_order_relaxed);
-  if (session.is_idle) return;
-  if (session.worn() || removed || worker_.draining || idle_count_ >= limits.idle_max) return session.end();
+  if (session.is_idle()) return;
+  if (session.worn() || removed || worker_.draining || idle_.size() >= limits.idle_max) return session.end();
   session.idle(end_of(limits.idle_timeout, worker_.reactor.now_ms()));
-  add_idle(session);
+  idle_.push_back(session);
   note_room(session);
   if (!waiting_.empty()) worker_.reactor.defer<&Pool::serve_waiting>(this);  // it makes room for another endpoint's
 }

@@ -1,6 +1,7 @@
 // Pooled: a connection to an endpoint as its pool keeps it, whatever its protocol. Owned by the pool; one worker.
 #pragma once
 
+#include <boost/intrusive/list.hpp>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -32,9 +33,8 @@ class Pooled : public IoHandler {
   const std::string& server_name() const { return server_name_; }
 
   std::size_t pool_index = 0;            // in the pool's list of all
-  Pooled* idle_before = nullptr;         // in its list of idle ones
-  Pooled* idle_after = nullptr;
-  bool is_idle = false;
+  boost::intrusive::list_member_hook<> in_idle;  // in its list of idle ones
+  bool is_idle() const { return in_idle.is_linked(); }
 
  protected:
   virtual void on_deadline() = 0;        // the connect timeout, or what was set since
