@@ -1,5 +1,5 @@
 // What a hook costs: the spine's own call into a plugin that was loaded as every plugin is, and the host call it makes. Stamp, count, one
-// sampled time in 64, the catch and the verdict's check are in it.
+// sampled time in 128, the catch and the verdict's check are in it.
 #include <string>
 
 #include "bench/micro/measured.hpp"

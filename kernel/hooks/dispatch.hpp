@@ -1,6 +1,6 @@
 // The dispatch site: every call of a worker into a plugin goes through here, but those of a chain's hooks of heads, whose loop
 // (exchange_hooks.cpp) is made of the same pieces. It stamps the worker with instance, hook and
-// exchange before the call and clears the stamp after (call_stamp.hpp: at no cost for those who look at it from outside), counts the call and its failures, takes the time of one call in 64, and
+// exchange before the call and clears the stamp after (call_stamp.hpp: at no cost for those who look at it from outside), counts the call and its failures, takes the time of one call in 128, and
 // turns exceptions and numbers that are no verdicts into CLEAT_FAIL. Worker threads; nothing here allocates unless a call fails.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace cleat::hooks {
 
-inline constexpr std::uint64_t kSampleEvery = 64;  // a power of two
+inline constexpr std::uint64_t kSampleEvery = 128;  // a power of two
 
 // The slow half: counts the failure, and says it in the log, blamed on the plugin (bounded there). The answer is CLEAT_FAIL.
 std::uint32_t report_caught(Worker& worker, Instance& instance, Hook hook);  // in a handler: what has been thrown
@@ -43,7 +43,7 @@ inline std::uint32_t checked(Worker& worker, Instance& instance, Hook hook, std:
 
 // Cleared, not restored: a plugin is never entered from within a plugin. Field by field: copying the struct out and back, in pieces
 // of another size than it was written in, doubled the cost of the call.
-inline void clear(CallStamp& stamp) {
+[[gnu::always_inline]] inline void clear(CallStamp& stamp) {
   stamp.hook = Hook::kNone;
   stamp.instance = nullptr;
   stamp.exchange = nullptr;

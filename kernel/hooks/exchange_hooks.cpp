@@ -23,7 +23,7 @@ auto enter(const ChainCall& one, Arguments... arguments) {
 
 // Calls a chain's hooks, from `cursor` on, as long as they answer CONTINUE and ask the exchange for nothing; those in `hidden` are left out.
 // Where it stops, `cursor` stands at the one whose verdict is answered; at the chain's end the answer is CONTINUE. The loop is most of what a
-// hook costs. One pass in 64, by the first one's count, takes the time of each of its calls.
+// hook costs. One pass in 128, by the first one's count, takes the time of each of its calls.
 template <class Call>
 std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor, Call&& call) {
   Worker& worker = x.worker;

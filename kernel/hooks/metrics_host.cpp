@@ -112,7 +112,7 @@ void visit_hooks(Visitor fn, void* user) {
   visit_hooks(rows, view, &HookTotal::failures, fn, user);
   view.kind = CLEAT_HISTOGRAM;
   view.name = to_str("cleat_plugin_hook_nanoseconds");
-  view.help = to_str("Time that a plugin's hook took: of one call in 64 on workers, of every call on the control thread.");
+  view.help = to_str("Time that a plugin's hook took: of one call in 128 on workers, of every call on the control thread.");
   view.bounds = kHookTimeBounds.data();
   view.bound_count = kHookTimeBounds.size();
   visit_hooks(rows, view, &HookTotal::sampled_ns, fn, user);

@@ -14,6 +14,6 @@ def test_calls_and_failures_of_each_hook_are_exact(start, tmp_path):
     assert 'cleat_plugin_calls_total{instance="log",hook="on_end"} 7' in text
     assert 'cleat_plugin_failures_total{instance="log",hook="on_end"} 0' in text
     assert 'cleat_plugin_calls_total{instance="numbers",hook="on_handle"} 1' in text
-    # The first call and every 64th after it is timed.
+    # The first call and every 128th after it is timed.
     assert 'cleat_plugin_hook_nanoseconds_count{instance="log",hook="on_end"} 1' in text
     assert 'cleat_plugin_hook_nanoseconds_bucket{instance="log",hook="on_end",le="+Inf"} 1' in text

@@ -3,6 +3,7 @@ verification of endpoints, and that none of it is lost by a reload."""
 # ctest: threads
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -296,6 +297,34 @@ def test_an_ocsp_response_is_stapled(start, origin, authority, web, tmp_path):
     said = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port}", "-servername", "a.example", "-status", "-CAfile", authority.certificate],
                           input="", capture_output=True, text=True, timeout=30)
     assert "OCSP Response Status: successful" in said.stdout, said.stdout
+
+
+def test_a_client_may_change_its_keys_and_ask_for_ours(start, origin, authority, web):
+    async def large(connection, request):
+        connection.send(reply(b"x" * 300_000))
+
+    origin.handler = large
+    proxy = start(tls_config(origin, web.pair()))
+    client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{proxy.port}", "-servername", "a.example", "-CAfile", authority.certificate, "-crlf"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output = bytearray()
+
+    def say(line, answer, count):
+        client.stdin.write(line)
+        client.stdin.flush()
+        deadline = time.monotonic() + wire.DEADLINE_S
+        while output.count(answer) < count:
+            assert time.monotonic() < deadline and client.poll() is None, bytes(output[-2000:])
+            output.extend(os.read(client.stdout.fileno(), 65536))
+
+    try:
+        for i, command in enumerate([b"K\n", b"k\n", b"K\n", b"K\n"]):  # K: asks for new keys of ours as well
+            say(command, b"KEYUPDATE", i + 1)
+            say(b"GET / HTTP/1.1\nHost: a.example\n\n", b"x" * 300_000, i + 1)
+    finally:
+        client.kill()
+        client.communicate()
+    assert len(origin.saw()) == 4
 
 
 # --- configuration

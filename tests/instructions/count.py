@@ -33,7 +33,7 @@ import traffic  # noqa: E402
 
 EXPECTED = HERE / "expected.txt"
 TOLERANCE = 0.03
-FEW, MANY = 64, 576  # multiples of 64: the kernel takes the time of one hook call in 64
+FEW, MANY = 128, 640  # multiples of 128: the kernel takes the time of one hook call in 128
 COMPILER = "12.2."  # Debian 12's g++; another makes other code of the same source
 PLAIN_COPIES = "glibc.cpu.hwcaps=-ERMS"  # callgrind counts every byte of a `rep movsb`: memcpy without it
 SKIPPED = 77
