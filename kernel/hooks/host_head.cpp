@@ -77,16 +77,7 @@ FieldUse use_of(cleat_part part) {
 // Names the kernel knows are compared as numbers.
 const http::Field* find(const http::Fields& fields, std::string_view name, std::uint64_t index) {
   const http::Name known = http::name_of(name);
-  if (known != http::Name::kOther) {
-    for (const http::Field& field : fields) {
-      if (field.known == known && index-- == 0) return &field;
-    }
-    return nullptr;
-  }
-  for (const http::Field& field : fields) {
-    if (field.name.size() == name.size() && http::equal_names(field.name, name) && index-- == 0) return &field;
-  }
-  return nullptr;
+  return known == http::Name::kOther ? fields.find(name, index) : fields.find(known, index);
 }
 
 cleat_status null_pointer() { return fail_call(CLEAT_INVALID, "header: a pointer is NULL"); }

@@ -72,6 +72,7 @@ ParseError read_coding(const Fields& fields) {
 }  // namespace
 
 ParseError read_connection(Fields& fields, Connection& out) {
+  if (!fields.may_have(Name::kConnection)) return {};
   unsigned options = 0;
   for (std::uint32_t i = 0; i < fields.size(); ++i) {
     if (fields[i].known != Name::kConnection) continue;
@@ -102,12 +103,8 @@ std::string_view read_upgrade(const Fields& fields, const Connection& connection
 }
 
 ParseError read_body_length(const Fields& fields, std::uint8_t minor, BodyLength& out) {
-  bool length = false;
-  bool coding = false;
-  for (const Field& field : fields) {
-    if (field.known == Name::kContentLength) length = true;
-    if (field.known == Name::kTransferEncoding) coding = true;
-  }
+  const bool length = fields.find(Name::kContentLength) != nullptr;
+  const bool coding = fields.find(Name::kTransferEncoding) != nullptr;
   // RFC 9112 6.1 lets a server refuse both together, and 6.3 says why it should: it is how requests are smuggled.
   if (length && coding) return {400, "content-length with transfer-encoding"};
   if (length) {

@@ -111,6 +111,7 @@ bool Fields::add(Arena& arena, Field field) {
     capacity_ = capacity;
   }
   data_[size_++] = field;
+  names_ |= std::uint32_t{1} << static_cast<unsigned>(field.known);
   return true;
 }
 
@@ -120,16 +121,17 @@ bool Fields::add_copy(Arena& arena, std::string_view name, std::string_view valu
   return kept_name.data() != nullptr && kept_value.data() != nullptr && add(arena, {kept_name, kept_value, known, hop});
 }
 
-const Field* Fields::find(Name known, std::uint32_t index) const {
+const Field* Fields::find(Name known, std::uint64_t index) const {
+  if (!may_have(known)) return nullptr;
   for (const Field& field : *this) {
     if (field.known == known && index-- == 0) return &field;
   }
   return nullptr;
 }
 
-const Field* Fields::find(std::string_view name, std::uint32_t index) const {
+const Field* Fields::find(std::string_view name, std::uint64_t index) const {
   for (const Field& field : *this) {
-    if (equal_names(field.name, name) && index-- == 0) return &field;
+    if (field.name.size() == name.size() && equal_names(field.name, name) && index-- == 0) return &field;
   }
   return nullptr;
 }

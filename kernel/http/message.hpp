@@ -61,16 +61,18 @@ class Fields {
   // The views must already live in (or longer than) the arena. False past the arena's bound.
   bool add(Arena& arena, Field field);
   bool add_copy(Arena& arena, std::string_view name, std::string_view value, Name known, bool hop = false);  // of views that live less long
-  const Field* find(Name known, std::uint32_t index = 0) const;
-  const Field* find(std::string_view name, std::uint32_t index = 0) const;
+  bool may_have(Name known) const { return (names_ >> static_cast<unsigned>(known) & 1) != 0; }  // false: none was ever added
+  const Field* find(Name known, std::uint64_t index = 0) const;
+  const Field* find(std::string_view name, std::uint64_t index = 0) const;
   // Removes every field of that name, keeping the order of the others; how many there were.
   std::uint32_t remove(std::string_view name);
-  void clear() { size_ = 0; }
+  void clear() { size_ = names_ = 0; }
 
  private:
   Field* data_ = nullptr;
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
+  std::uint32_t names_ = 0;  // a bit for each Name: most of those looked for are not there
 };
 
 enum class Body : std::uint8_t { kNone, kLength, kChunked, kUntilClose };

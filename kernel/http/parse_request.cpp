@@ -122,9 +122,8 @@ ParseError read_body(RequestHead& out, bool body_follows) {
 
 // RFC 9110 10.1.1: HTTP/1.0 clients' expectations and those without a body are ignored.
 ParseError read_expect(RequestHead& out) {
-  for (const Field& field : out.fields) {
-    if (field.known != Name::kExpect) continue;
-    if (!equal_names(field.value, "100-continue")) return {417, "unknown expectation"};
+  for (std::uint32_t i = 0; const Field* expect = out.fields.find(Name::kExpect, i); ++i) {
+    if (!equal_names(expect->value, "100-continue")) return {417, "unknown expectation"};
     out.expect_continue = out.minor >= 1 && out.body != Body::kNone;
   }
   return {};
@@ -137,8 +136,8 @@ ParseError read_fields(RequestHead& out, const Authority& authority, bool body_f
   out.upgrade = detail::read_upgrade(out.fields, connection, out.minor);
   if (const ParseError error = read_host(out, authority)) return error;
   if (const ParseError error = read_body(out, body_follows)) return error;
-  for (const Field& field : out.fields) {
-    if (field.known == Name::kTe && has_token(field.value, "trailers")) out.te_trailers = true;
+  for (std::uint32_t i = 0; const Field* te = out.fields.find(Name::kTe, i); ++i) {
+    if (has_token(te->value, "trailers")) out.te_trailers = true;
   }
   return read_expect(out);
 }

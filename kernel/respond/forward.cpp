@@ -55,6 +55,7 @@ std::string_view make_id(Exchange& x) {
 }
 
 bool set_field(Exchange& x, std::string_view name, Name known, std::string_view value) {
+  if (!x.request.fields.may_have(known)) return x.request.fields.add(x.arena, {name, value, known, false});
   bool placed = false;
   for (http::Field& field : x.request.fields) {
     if (field.known != known) continue;
