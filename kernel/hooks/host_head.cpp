@@ -74,12 +74,6 @@ FieldUse use_of(cleat_part part) {
   return part == CLEAT_REQUEST ? FieldUse::kRequest : part == CLEAT_RESPONSE ? FieldUse::kResponse : FieldUse::kTrailers;
 }
 
-// Names the kernel knows are compared as numbers.
-const http::Field* find(const http::Fields& fields, std::string_view name, std::uint64_t index) {
-  const http::Name known = http::name_of(name);
-  return known == http::Name::kOther ? fields.find(name, index) : fields.find(known, index);
-}
-
 cleat_status null_pointer() { return fail_call(CLEAT_INVALID, "header: a pointer is NULL"); }
 
 }  // namespace
@@ -88,7 +82,7 @@ cleat_status header_get(Exchange& x, cleat_part part, cleat_str name, std::uint6
   if (value == nullptr || bad(name)) return null_pointer();
   http::Fields* fields = nullptr;
   if (const cleat_status wrong = readable(x, part, fields)) return wrong;
-  const http::Field* const field = find(*fields, to_view(name), index);
+  const http::Field* const field = fields->find(to_view(name), index);
   if (field == nullptr) return fail_call(CLEAT_NOT_FOUND, "no such field");
   *value = to_str(field->value);
   return CLEAT_OK;

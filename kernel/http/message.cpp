@@ -130,6 +130,7 @@ const Field* Fields::find(Name known, std::uint64_t index) const {
 }
 
 const Field* Fields::find(std::string_view name, std::uint64_t index) const {
+  if (const Name known = name_of(name); known != Name::kOther) return find(known, index);
   for (const Field& field : *this) {
     if (field.name.size() == name.size() && equal_names(field.name, name) && index-- == 0) return &field;
   }

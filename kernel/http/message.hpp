@@ -63,7 +63,7 @@ class Fields {
   bool add_copy(Arena& arena, std::string_view name, std::string_view value, Name known, bool hop = false);  // of views that live less long
   bool may_have(Name known) const { return (names_ >> static_cast<unsigned>(known) & 1) != 0; }  // false: none was ever added
   const Field* find(Name known, std::uint64_t index = 0) const;
-  const Field* find(std::string_view name, std::uint64_t index = 0) const;
+  const Field* find(std::string_view name, std::uint64_t index = 0) const;  // one that the kernel knows is found by its number
   // Removes every field of that name, keeping the order of the others; how many there were.
   std::uint32_t remove(std::string_view name);
   void clear() { size_ = names_ = 0; }

@@ -55,9 +55,10 @@ std::string_view make_id(Exchange& x) {
 }
 
 bool set_field(Exchange& x, std::string_view name, Name known, std::string_view value) {
-  if (!x.request.fields.may_have(known)) return x.request.fields.add(x.arena, {name, value, known, false});
+  http::Fields& fields = x.request.fields;
+  if (!fields.may_have(known)) return fields.add(x.arena, {name, value, known, false});
   bool placed = false;
-  for (http::Field& field : x.request.fields) {
+  for (http::Field& field : fields) {
     if (field.known != known) continue;
     if (placed) {
       field.hop = true;  // a repeated one is not forwarded
@@ -67,7 +68,7 @@ bool set_field(Exchange& x, std::string_view name, Name known, std::string_view 
     field.hop = false;
     placed = true;
   }
-  return placed || x.request.fields.add(x.arena, {name, value, known, false});
+  return placed || fields.add(x.arena, {name, value, known, false});
 }
 
 bool forward_fields(Exchange& x) {

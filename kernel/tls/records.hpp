@@ -47,9 +47,9 @@ class RecordKeys {
   void update();                              // to the secret that follows (RFC 8446 7.2)
   std::uint64_t sequence() const { return sequence_; }
 
-  // A record of that type, with `size` bytes, which the pieces have: kAround longer. Returns its size.
+  // A record of that type, with `size` bytes, which the pieces have. Returns its size, which is 22 more.
   std::size_t seal(unsigned char type, Pieces& pieces, std::size_t size, unsigned char* record);
-  // In place: a record with `size` bytes behind its header, of which the first size - kTag are in the clear then. False: the peer has not made it.
+  // In place: a record with `size` bytes behind its header, of which all but the last 16 are in the clear then. False: the peer has not made it.
   bool open(unsigned char* record, std::size_t size);
 
  private:

@@ -80,7 +80,6 @@ bool ServerContext::add(const config::ServerTls& from, const config::Secret& sec
   }
   SSL_CTX_set_client_hello_cb(&context, Session::hello_came, nullptr);
   SSL_CTX_set_keylog_callback(&context, Session::secret_came);
-  SSL_CTX_set_msg_callback(&context, Session::record_passed);
   SSL_CTX_set_tlsext_servername_callback(&context, choose_certificate);
   SSL_CTX_set_tlsext_servername_arg(&context, this);
   if (!alpn_.empty()) SSL_CTX_set_alpn_select_cb(&context, choose_protocol, this);

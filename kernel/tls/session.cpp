@@ -43,6 +43,7 @@ Session::Session(std::shared_ptr<const ServerContext> context, int fd) : server_
   attach(fd);
   SSL_set_accept_state(ssl_.get());
   SSL_set_read_ahead(ssl_.get(), 0);  // what comes behind the handshake is not OpenSSL's, perhaps
+  SSL_set_msg_callback(ssl_.get(), record_passed);
   secrets_ = std::make_unique<Secrets>();
 }
 
@@ -204,13 +205,13 @@ void Session::secret_came(const SSL* ssl, const char* line) {
 }
 
 void Session::record_passed(int written, int, int type, const void*, std::size_t, SSL* ssl, void*) {
-  Session& self = of(ssl);
-  if (written == 1 && type == SSL3_RT_HEADER && self.secrets_ != nullptr) ++self.secrets_->written;
+  if (written == 1 && type == SSL3_RT_HEADER) ++of(ssl).secrets_->written;
 }
 
 // OpenSSL's object goes, where TLS 1.3 was agreed on, and with it 13 KiB; what is asked of it later is kept.
 void Session::take_over() {
   const std::unique_ptr<const Secrets> secrets = std::move(secrets_);
+  SSL_set_msg_callback(ssl_.get(), nullptr);
   if (SSL_has_pending(ssl_.get()) == 0 && SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl_.get())) == TLSEXT_max_fragment_length_DISABLED) {
     records_ = Records::make(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl_.get())), secrets->client, secrets->server, secrets->written, fd_);
   }

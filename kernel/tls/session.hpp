@@ -56,10 +56,9 @@ class Session {
   void answer_hello() { hello_.reset(); }      // the next handshake() goes on
   bool use_certificate(const KeyPair& pair);
   bool has_certificate() const { return has_certificate_; }  // of its own: that of the name is not looked for
-  // For ServerContext: SSL_CTX_set_client_hello_cb, _keylog_callback, _msg_callback.
+  // For ServerContext: SSL_CTX_set_client_hello_cb, SSL_CTX_set_keylog_callback.
   static int hello_came(SSL* ssl, int* alert, void*);
   static void secret_came(const SSL* ssl, const char* line);
-  static void record_passed(int written, int version, int type, const void* data, std::size_t size, SSL* ssl, void*);
 
   void note_readable(bool hangup);             // the loop has told so
   // Up to that many bytes. `drained` afterwards: there are no more, until the loop tells.
@@ -83,6 +82,7 @@ class Session {
 
   void attach(int fd);
   void take_over();
+  static void record_passed(int written, int version, int type, const void* data, std::size_t size, SSL* ssl, void*);  // SSL_set_msg_callback
   static int bio_read(BIO* bio, char* data, std::size_t size, std::size_t* got);
   static int bio_write(BIO* bio, const char* data, std::size_t size, std::size_t* put);
   static long bio_control(BIO* bio, int command, long number, void* pointer);
