@@ -25,6 +25,9 @@ struct Handover {
   std::optional<std::int32_t> gave;      // what the latest give answered
   std::optional<std::int32_t> answered;  // what the latest take answered
   State taken;                           // and what it was shown
+  std::uint64_t fail_give = 0;           // which allocation of the next gives is to fail; 0: none
+  std::uint64_t fail_take = 0;           // and of the next takes
+  bool failed = false;                   // one did, of the latest give or take that was to have one
 };
 Handover& handover();
 

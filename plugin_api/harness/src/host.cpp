@@ -11,6 +11,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
 #include "kernel/config/compose.hpp"
+#include "kernel/hooks/call_stamp.hpp"
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
@@ -366,6 +367,12 @@ const LogLine* Host::line(std::size_t index) const {
 std::size_t Host::lines() const {
   const std::lock_guard lock(lines_mutex_);
   return lines_.size();
+}
+
+const char* hook_that_runs() {
+  hooks::Hook hook = hooks::control_stamp().hook;
+  if (hook == hooks::Hook::kNone && the_host != nullptr && the_host->worker != nullptr) hook = the_host->worker->stamp.hook;
+  return hook == hooks::Hook::kNone ? "" : hooks::hook_name(hook).data();
 }
 
 // --- the end: as a server's, phase by phase ---

@@ -110,4 +110,7 @@ class Host final : public ServerControl {
   std::deque<LogLine> lines_;          // guarded by lines_mutex_
 };
 
+// The hook that a host of this process is in, on whichever thread; "" where none is. Signal handlers may ask.
+const char* hook_that_runs();
+
 }  // namespace cleat::kit

@@ -24,6 +24,9 @@ struct Case {
   void (*run)(CaseRun& run);
 };
 
+// What is being done until there is an instance: what ends the process then leaves nothing to look at.
+inline constexpr std::string_view kLoading = "the file's loading, and create";
+
 const std::vector<Case>& cases();
 
 }  // namespace cleat::kit
