@@ -269,6 +269,17 @@ TEST_CASE("an exception that leaves a hook is found") {
   CHECK(has(found_of("throw"), 3, "rule 3", ""));
 }
 
+TEST_CASE("an exception that leaves the function of a call is found") {
+  Host host(rogue());
+  host.begin(asking("ask"));
+  host.outgoing().answer({.status = 599});
+  CHECK(has(host.finish(), 3, "rule 3", ""));
+}
+
+TEST_CASE("a panic that an SDK has made a FAIL is found") {
+  CHECK(has(found_of("panic"), 0, "panic", ""));
+}
+
 TEST_CASE("what is left open or running is found") {
   CHECK(has(found_of("open"), 6, "rule 6", ""));
   CHECK(has(found_of("run"), 7, "rule 7", ""));

@@ -54,6 +54,10 @@ cleat_verdict reply(cleat_exchange x, std::uint32_t status, std::string_view rea
 void fired(void*, std::uint64_t, void*) { host->resume(ticket, CLEAT_CONTINUE); }
 
 void answered(void*, cleat_call, std::uint64_t owner, const cleat_call_event* event, void*) {
+  if (event->kind == CLEAT_CALL_DONE && event->status == 599) {
+    host->resume(ticket, CLEAT_CONTINUE);
+    throw std::runtime_error("thrown");
+  }
   if (event->kind != CLEAT_CALL_DONE || event->status != 200) {
     reply(owner, 403, "denied");
     host->resume(ticket, CLEAT_REPLIED);
@@ -84,6 +88,10 @@ cleat_verdict on_request(void*, cleat_exchange x) {
   if (what == "ticketless") return CLEAT_SUSPEND;
   if (what == "throw") throw std::runtime_error("thrown");
   if (what == "thread") std::thread([x, &value] { host->field_get(x, CLEAT_PATH, &value); }).join();
+  if (what == "panic") {
+    host->set_error(text("panicked at src/lib.rs:7: on purpose"));
+    return CLEAT_FAIL;
+  }
   if (what == "early") host->status_set(x, 204);
   if (what == "stale") host->field_get(last, CLEAT_PATH, &value);
   if (what == "body") ext<cleat_host_body>(CLEAT_EXT_BODY)->subscribe(x, CLEAT_REQUEST, CLEAT_BODY_STREAM, 0);

@@ -375,7 +375,8 @@ int bench(const BenchOptions& options) {
   const std::string plugin = std::filesystem::path(options.given.file).filename().string();
   print(options.format == "json" ? as_json(all, plugin) : options.format == "csv" ? as_csv(all) : as_console(all), report_to);
   if (options.compare_file.empty()) return 0;
-  print("\n" + compared(all, plugin, std::move(earlier)), options.format == "console" ? report_to : STDERR_FILENO);  // a report for machines stays one
+  // A report for machines stays one.
+  print("\n" + compared(all, plugin, std::move(earlier)), options.format == "console" ? report_to : STDERR_FILENO);
   return 0;
 }
 

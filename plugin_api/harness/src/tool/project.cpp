@@ -77,7 +77,8 @@ std::string class_name(std::string_view name) {
 
 // As a shell takes it for one word.
 std::string word_for_shell(const std::string& text) {
-  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || c >= 0x80 || std::string_view("/._-+,:@%=").find(static_cast<char>(c)) != std::string_view::npos; };
+  static constexpr std::string_view kPlain = "/._-+,:@%=";
+  const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || kPlain.find(c) != std::string_view::npos; };
   if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -177,8 +178,8 @@ int new_plugin(const NewPlugin& wanted) {
   } catch (const fs::filesystem_error& failure) {
     return refuse(folder.string() + " cannot be made: " + failure.code().message());
   }
-  const std::string text = "made " + folder.string() + ": a plugin in " + std::string(language->spoken) + ", with a test and a benchmark. Next:\n  cd " +
-                           word_for_shell(folder.string()) + filled("\n  @BUILD@\n  @TEST@\n  @BENCH@\n  ", words) +
+  const std::string text = "made " + folder.string() + ": a plugin in " + std::string(language->spoken) + ", with a test and a benchmark. Next:\n" +
+                           "  cd " + word_for_shell(folder.string()) + filled("\n  @BUILD@\n  @TEST@\n  @BENCH@\n  ", words) +
                            word_for_shell(filled("@CLEAT@", words)) + " run -c example.yaml\n";
   std::fputs(text.c_str(), stdout);
   return cli::kOk;
