@@ -220,6 +220,16 @@ def test_what_would_not_be_loaded_is_said_with_the_reason_and_nothing_else_is_tr
     assert any(words in finding["text"] for _, finding in findings(report)), findings(report)
 
 
+def test_a_hook_that_answers_fail_is_told_and_no_finding():
+    """A plugin that failed every exchange, for want of a cluster, say, was clean without a word."""
+    fails = ["--case", "twice", "--header", "x-hook: on_request", "--header", "x-verdict: 3"]
+    code, report = check(HOSTILE / "junk_verdict.so", *fails)
+    assert code == 0 and report["cases"][0]["fails"] == [{"hook": "on_request", "why": "", "times": 2}]
+    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", HOSTILE / "junk_verdict.so", *fails, "--header", "x-why: on purpose"],
+                          capture_output=True, text=True, timeout=120)
+    assert "\n      on_request answered FAIL 2 times: on purpose\n" in done.stdout and done.returncode == 0
+
+
 def test_an_honest_plugin_with_a_hook_in_every_place_is_clean():
     code, report = check(HOSTILE / "twenty_noop.so")
     assert (code, findings(report)) == (0, [])

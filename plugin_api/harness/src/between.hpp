@@ -10,6 +10,7 @@ namespace cleat::kit {
 struct Frame {
   bool replied = false;    // cleat_host.reply answered CLEAT_OK
   bool suspended = false;  // cleat_host.suspend did
+  char why[256] = {};      // what cleat_host.set_error was told last, or the beginning of it
 };
 
 Frame& frame();            // of this thread; begun anew with each call into the plugin

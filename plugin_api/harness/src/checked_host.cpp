@@ -170,7 +170,9 @@ cleat_status (*real_log)(cleat_instance self, std::uint32_t level, cleat_str tex
 cleat_status set_error(cleat_str text) {
   const allocations::Inside host(false);
   note_panic(text);
-  return real_set_error(text);
+  const cleat_status status = real_set_error(text);
+  if (status == CLEAT_OK) frame().why[hooks::to_view(text).copy(frame().why, sizeof Frame::why - 1)] = 0;
+  return status;
 }
 
 cleat_status log(cleat_instance self, std::uint32_t level, cleat_str text) {

@@ -82,6 +82,7 @@ void judge(std::uint32_t verdict) {
   Checks* const checks = current_checks();
   if (checks == nullptr) return;
   const Frame& done = frame();
+  if (verdict == CLEAT_FAIL) checks->hook_failed(running(), done.why);
   if (verdict > CLEAT_UNSUBSCRIBE) checks->add({0, "FAIL", running(), "", "answered " + std::to_string(verdict) + ", which is no verdict"});
   if (verdict == CLEAT_REPLIED && !done.replied) checks->add({0, "FAIL", running(), "", "answered REPLIED without a reply"});
   if (verdict == CLEAT_CONTINUE && done.replied) checks->add({0, "FAIL", running(), "", "made a reply, and answered CONTINUE"});

@@ -76,6 +76,22 @@ std::size_t Checks::count() const {
   return findings_.size();
 }
 
+void Checks::hook_failed(const char* hook, const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  for (Failure& one : failures_) {
+    if (one.hook == hook && one.why == why) {
+      ++one.times;
+      return;
+    }
+  }
+  if (failures_.size() < kFailuresMax) failures_.push_back({hook, why, 1});
+}
+
+std::vector<Failure> Checks::failures() const {
+  const std::lock_guard lock(mutex_);
+  return failures_;
+}
+
 const Finding* Checks::at(std::size_t index) const {
   const std::lock_guard lock(mutex_);
   return index < findings_.size() ? &findings_[index] : nullptr;

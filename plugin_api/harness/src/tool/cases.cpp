@@ -53,6 +53,7 @@ class Watched {
     run_.doing("the end: worker_stop, on_shutdown, destroy");
     host_.finish();
     tell();
+    for (; failures_told_ < host_.checks.failures().size(); ++failures_told_) run_.failed(host_.checks.failures()[failures_told_]);
   }
 
  private:
@@ -61,7 +62,7 @@ class Watched {
   }
   CaseRun& run_;
   Host host_;
-  std::size_t told_ = 0;
+  std::size_t told_ = 0, failures_told_ = 0;
 };
 
 // A host that was to be there; what keeps it from being is the finding.

@@ -15,6 +15,7 @@ struct CaseRun {
   Subject subject;
   std::uint64_t seed = 1;
   std::function<void(const Finding&)> found;
+  std::function<void(const Failure&)> failed;       // a hook answered FAIL, which is none
   std::function<void(const std::string&)> doing;    // what is being done: said if the process ends over it
   std::function<void(const std::string&)> skipped;  // why the case has nothing to look at
 };

@@ -29,6 +29,7 @@ using Json = nlohmann::ordered_json;
 constexpr int kReportFd = 3;                       // of a case's process: a line of JSON for each thing it has to say
 constexpr std::size_t kReportBytesMax = 16 * 1024 * 1024;
 constexpr std::size_t kSaidMax = 2'000;            // bytes of standard error that are repeated of one that crashed
+constexpr std::size_t kFailuresShown = 3;          // of a case, in the text
 constexpr int kWhereSignal = SIGUSR2;              // asks a case's process which hook it is in
 constexpr int kWhereWaitMs = 500;                  // for its answer
 constexpr int kLeftWaitMs = 200;                   // for processes that are ending just now
@@ -39,6 +40,7 @@ struct CaseResult {
   bool whole = false;                              // it has said that it came to its end
   bool not_loaded = false;                         // ended before its time, while the plugin was being loaded
   std::vector<Finding> findings;
+  std::vector<Failure> failures;
   std::string said;                                // what it wrote to standard error
   double seconds = 0;
 };
@@ -82,6 +84,13 @@ void take(const std::string& line, CaseResult& result) {
   if (json.contains("skipped")) result.skipped = text("skipped");
   if (json.contains("in")) result.in = text("in");
   if (json.contains("whole")) result.whole = true;
+  const auto times = json.find("fails");
+  if (times != json.end() && times->is_number_unsigned()) {
+    const auto same = [&](const Failure& one) { return one.hook == text("hook") && one.why == text("why"); };
+    const auto known = std::find_if(result.failures.begin(), result.failures.end(), same);
+    Failure& one = known != result.failures.end() ? *known : result.failures.emplace_back(text("hook"), text("why"), 0);
+    one.times += times->get<std::uint64_t>();
+  }
   if (!json.contains("text")) return;
   const auto rule = json.find("rule");
   const bool numbered = rule != json.end() && rule->is_number_unsigned();
@@ -221,6 +230,12 @@ void print_text(const CheckOptions& options, const std::vector<CaseResult>& resu
     if (!one.findings.empty()) verdict = std::to_string(one.findings.size()) + (one.findings.size() == 1 ? " finding" : " findings");
     std::printf("  %-18s %-18s %5.1f s   %s\n", one.name.c_str(), verdict.c_str(), one.seconds, one.what.c_str());
     if (!one.skipped.empty()) std::printf("      %s\n", one.skipped.c_str());
+    for (std::size_t i = 0; i < one.failures.size() && i < kFailuresShown; ++i) {
+      const Failure& failure = one.failures[i];
+      std::printf("      %s answered FAIL %llu time%s%s%s\n", failure.hook.c_str(), static_cast<unsigned long long>(failure.times),
+                  failure.times == 1 ? "" : "s", failure.why.empty() ? ", without saying why" : ": ", failure.why.c_str());
+    }
+    if (one.failures.size() > kFailuresShown) std::printf("      and %zu more kinds of FAIL\n", one.failures.size() - kFailuresShown);
     for (const Finding& finding : one.findings) {
       std::string where = finding.section;
       if (!finding.hook.empty()) where += ", " + finding.hook;
@@ -237,6 +252,7 @@ void print_json(const CheckOptions& options, const std::vector<CaseResult>& resu
   for (const CaseResult& one : results) {
     Json made = {{"name", one.name}, {"what", one.what}, {"seconds", one.seconds}, {"findings", Json::array()}};
     if (!one.skipped.empty()) made["skipped"] = one.skipped;
+    for (const Failure& failure : one.failures) made["fails"].push_back({{"hook", failure.hook}, {"why", failure.why}, {"times", failure.times}});
     for (const Finding& finding : one.findings) {
       made["findings"].push_back(to_json(finding));
       if (const std::string said = last_words(one, finding); !said.empty()) made["findings"].back()["said"] = said;
@@ -289,6 +305,7 @@ int run_case(const CheckOptions& options, const std::string& name) {
     CaseRun run{.subject = std::move(*subject),
                 .seed = options.seed,
                 .found = [](const Finding& finding) { say(to_json(finding)); },
+                .failed = [](const Failure& failure) { say({{"fails", failure.times}, {"hook", failure.hook}, {"why", failure.why}}); },
                 .doing = [](const std::string& what) { say({{"doing", what}}); },
                 .skipped = [](const std::string& why) { say({{"skipped", why}}); }};
     if (one.name != "file") run.subject.handler = is_handler(run.subject);
