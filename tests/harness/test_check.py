@@ -251,7 +251,8 @@ def test_the_text_report_says_the_same():
 
 @pytest.mark.parametrize("arguments, words", [
     (["nothing.so"], "nothing.so"),
-    ([str(HOSTILE / "twenty_noop.so"), "--case", "everything"], "there is no case"),
+    ([str(HOSTILE / "twenty_noop.so"), "--case", "everything"], 'there is no case "everything": --case is one of file, load, twice'),
+    ([str(HOSTILE / "twenty_noop.so"), "--config", str(SOURCE / "plugins/retry/example.yaml")], "no instance in it has `use: twenty_noop`"),
     ([str(HOSTILE / "twenty_noop.so"), "--header", "colonless"], "name: value"),
     ([str(HOSTILE / "twenty_noop.so"), "--config", "nowhere.yaml"], "nowhere.yaml"),
     ([str(HOSTILE / "twenty_noop.so"), "--format", "xml"], "--format"),

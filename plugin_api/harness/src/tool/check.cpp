@@ -273,7 +273,9 @@ int check(const CheckOptions& options) {
   for (const std::string& name : options.only) {
     const bool known = std::any_of(cases().begin(), cases().end(), [&](const Case& one) { return one.name == name; });
     if (known) continue;
-    std::fprintf(stderr, "there is no case \"%s\"\n", name.c_str());
+    std::string all;
+    for (const Case& one : cases()) all.append(all.empty() ? "" : ", ").append(one.name);
+    std::fprintf(stderr, "there is no case \"%s\": --case is one of %s\n", name.c_str(), all.c_str());
     return 2;
   }
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what the cases' processes leave behind ends here
