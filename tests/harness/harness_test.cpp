@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <csignal>
+#include <filesystem>
 
 #include "rogue.hpp"
 
@@ -276,8 +278,24 @@ TEST_CASE("an exception that leaves the function of a call is found") {
   CHECK(has(host.finish(), 3, "rule 3", ""));
 }
 
+TEST_CASE("an exception that leaves the function of a timer or a post is found") {
+  const std::string what = GENERATE("throw later", "throw elsewhere");
+  Host host(rogue());
+  host.begin(asking(what));
+  host.step(200);
+  CHECK(has(host.finish(), 3, "rule 3", ""));
+}
+
 TEST_CASE("a panic that an SDK has made a FAIL is found") {
   CHECK(has(found_of("panic"), 0, "panic", ""));
+}
+
+TEST_CASE("a process that is left otherwise than it was is found") {
+  const std::string here = std::filesystem::current_path().string();
+  const std::string what = GENERATE("signal", "folder");
+  CHECK(has(found_of(what), 0, "process", ""));
+  std::signal(SIGHUP, SIG_DFL);
+  std::filesystem::current_path(here);
 }
 
 TEST_CASE("what is left open or running is found") {

@@ -81,6 +81,8 @@ class Checks {
   std::set<std::string, std::less<>> used_;  // extensions: one that is only asked for costs an older host nothing
   std::size_t threads_before_ = 0, descriptors_before_ = 0;
   std::int64_t timed_out_before_ = 0;
+  std::vector<void (*)(int)> handlers_before_;  // of signals, from 1 on
+  std::string folder_before_;
   bool began_ = false;
   const bool quiet_;
 };

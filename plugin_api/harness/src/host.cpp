@@ -352,9 +352,21 @@ Connection* Host::find(const ConnectionRecord& record) {
 
 // --- the log ---
 
+// Functions of timers and posts are called by the kernel itself: what they throw is seen in what it says of it.
+void Host::note_thrown(std::string_view source, std::string_view text) {
+  Checks* const seen = current_checks();
+  if (seen == nullptr || !source.starts_with("plugin/")) return;
+  for (const hooks::Hook hook : {hooks::Hook::kTimer, hooks::Hook::kPost}) {
+    const std::string name(hooks::hook_name(hook));
+    if (!text.starts_with(name + ": threw: ") && !text.starts_with(name + ": it threw")) continue;
+    seen->add(3, name, "", "an exception left the plugin");
+  }
+}
+
 void Host::take_line(log::Level level, std::string_view source, std::string_view text) {
   Host* const host = the_host;
   if (host == nullptr) return;
+  note_thrown(source, text);
   const std::lock_guard lock(host->lines_mutex_);
   if (host->lines_.size() < host->options.lines_max) host->lines_.push_back({static_cast<std::uint32_t>(level), std::string(source), std::string(text)});
 }

@@ -93,6 +93,7 @@ class Host final : public ServerControl {
   std::vector<std::vector<SharedSocket>> sockets(const Generation& generation) const;
   void adopt(std::shared_ptr<Generation> next);
   void settle();
+  static void note_thrown(std::string_view source, std::string_view text);
   static void take_line(log::Level level, std::string_view source, std::string_view text);
 
   std::shared_ptr<Generation> generation_;
