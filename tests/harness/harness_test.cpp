@@ -253,6 +253,10 @@ TEST_CASE("calls on the wrong thread, at the wrong time and on what is over are 
   CHECK(has(found_of("stale", 2), 5, "rule 5", "field_get"));
 }
 
+TEST_CASE("a thread may ask whether it is a worker") {
+  CHECK(found_of("where").empty());
+}
+
 TEST_CASE("tickets that are resumed twice, or never, are found") {
   CHECK(has(found_of("twice"), 0, "SUSPEND", "resume"));
   CHECK(has(found_of("forget"), 0, "SUSPEND", "suspend"));

@@ -103,6 +103,12 @@ cleat_verdict on_request(void*, cleat_exchange x) {
     host->set_error(text("panicked at src/lib.rs:7: on purpose"));
     return CLEAT_FAIL;
   }
+  if (what == "where") {
+    std::thread([] {
+      std::uint32_t index = 0;
+      host->worker_index(&index);
+    }).join();
+  }
   if (what == "early") host->status_set(x, 204);
   if (what == "stale") host->field_get(last, CLEAT_PATH, &value);
   if (what == "body") ext<cleat_host_body>(CLEAT_EXT_BODY)->subscribe(x, CLEAT_REQUEST, CLEAT_BODY_STREAM, 0);

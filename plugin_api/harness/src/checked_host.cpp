@@ -250,7 +250,7 @@ cleat_host make_host() {
   made.resume = &resume;
   real_set_error = std::exchange(made.set_error, &set_error);
   real_log = std::exchange(made.log, &log);
-  CLEAT_LOOK(cleat_host, worker_index);
+  // worker_index stays the kernel's: "on no worker" is its answer to a plugin that asks where it is, as the SDK of Rust does.
   CLEAT_LOOK(cleat_host, header_get);
   CLEAT_LOOK(cleat_host, header_count);
   CLEAT_LOOK(cleat_host, header_at);

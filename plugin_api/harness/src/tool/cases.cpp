@@ -91,7 +91,8 @@ void file_case(CaseRun& run) {
   if (!exports->has_value()) return run.skipped("its section table is stripped: what it exports cannot be counted");
   if (!(*exports)->entry) find(run, "rule 4", "it does not export cleat_plugin_v1");
   if ((*exports)->count == 1) return;
-  find(run, "How it is proved", "it exports " + std::to_string((*exports)->count) + " symbols, and should export cleat_plugin_v1 alone: link it with plugin_api/exports.map");
+  find(run, "How it is proved",
+       "it exports " + std::to_string((*exports)->count) + " symbols, and should export cleat_plugin_v1 alone: link it with plugin_api/exports.map");
 }
 
 // --- life ---
