@@ -99,12 +99,15 @@ def test_a_plugin_that_ends_the_process_is_not_taken_for_a_case_that_is_over(how
 
 
 @pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the end itself, and ends the process in its own way")
-@pytest.mark.parametrize("how, words", [("exit_well", "itself, with exit code 0"), ("abort", "ended by SIGABRT")])
-def test_what_ends_the_process_while_it_is_loaded_is_said_once(how, words, tmp_path):
+@pytest.mark.parametrize("plugin, config, words", [
+    ("crashes", "{create: exit_well}", "itself, with exit code 0"), ("crashes", "{create: abort}", "ended by SIGABRT"),
+    ("entry_exits", "{}", "itself, with exit code 0"),
+])
+def test_what_ends_the_process_while_it_is_loaded_is_said_once(plugin, config, words, tmp_path):
     """Every further case ended in the same way; of one that hangs each took its whole time."""
     file = tmp_path / "config.yaml"
-    file.write_text(f"{{create: {how}}}")
-    _, report = check(HOSTILE / "crashes.so", "--config", str(file))
+    file.write_text(config)
+    _, report = check(HOSTILE / f"{plugin}.so", "--config", str(file))
     (case, finding), = findings(report)
     assert case == "load" and words in finding["text"] and finding["text"].endswith("while: the file's loading, and create")
     assert [one["name"] for one in report["cases"]] == ["file", "load"]

@@ -310,6 +310,7 @@ int run_case(const CheckOptions& options, const std::string& name) {
                 .failed = [](const Failure& failure) { say({{"fails", failure.times}, {"hook", failure.hook}, {"why", failure.why}}); },
                 .doing = [](const std::string& what) { say({{"doing", what}}); },
                 .skipped = [](const std::string& why) { say({{"skipped", why}}); }};
+    if (one.name != "file") run.doing(std::string(kLoading));
     if (one.name != "file") run.subject.handler = is_handler(run.subject);
     one.run(run);
     say({{"whole", true}});
