@@ -81,8 +81,9 @@ def test_what_a_plugin_does_against_the_abi_is_found(plugin, fields, section, wo
 
 
 @pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the crash itself, and ends the process in its own way")
-def test_a_crash_is_named_by_its_signal_and_by_what_was_being_done():
-    _, report = check(HOSTILE / "crashes.so", "--case", "odd exchanges", "--header", "x-crash: null")
+@pytest.mark.parametrize("how", ["null", "overflow"])
+def test_a_crash_is_named_by_its_signal_by_its_hook_and_by_what_was_being_done(how):
+    _, report = check(HOSTILE / "crashes.so", "--case", "odd exchanges", "--header", f"x-crash: {how}")
     assert [("on_request", "the process was ended by SIGSEGV, while: plain")] == [(one["hook"], one["text"]) for _, one in findings(report)]
 
 

@@ -16,6 +16,7 @@
 #include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
 #include "kernel/reload.hpp"
+#include "kernel/watch/own_thread.hpp"
 #include "plugin_api/harness/src/measures.hpp"
 
 namespace cleat::kit {
@@ -105,7 +106,10 @@ Host::Host(HostOptions wanted) : checks(wanted.quiet), options(std::move(wanted)
   if (generation_ == nullptr) return;
   config_ = options.config;
   set_server_state(ServerState::kServing);
-  thread_ = std::thread([this] { worker->run(); });
+  thread_ = std::thread([this] {
+    const watch::OwnThread own("cleat-w0", &worker->stamp);  // its stack for signals: a hook's may overflow
+    worker->run();
+  });
   settle();
 }
 
