@@ -253,6 +253,15 @@ TEST_CASE("calls on the wrong thread, at the wrong time and on what is over are 
   CHECK(has(found_of("stale", 2), 5, "rule 5", "field_get"));
 }
 
+TEST_CASE("a second harness at the same time is refused, and one after the other is not") {
+  Host one(rogue());
+  CHECK_THROWS(Host(rogue()));
+  CHECK(one.finish().empty());
+  Host two(rogue());
+  CHECK(two.begin(asking("deny")).response().status == 403);
+  CHECK(two.finish().empty());
+}
+
 TEST_CASE("a thread may ask whether it is a worker") {
   CHECK(found_of("where").empty());
 }

@@ -113,8 +113,11 @@ Host::Host(HostOptions wanted) : checks(wanted.quiet), options(std::move(wanted)
   settle();
 }
 
+bool Host::any_runs() { return the_host != nullptr && !the_host->finished_; }
+
 Host::~Host() {
   finish();
+  if (the_host != this) return;  // another has begun since
   log::send_to(nullptr);
   log::set_level(log::Level::kInfo);
   hold_clock(0);

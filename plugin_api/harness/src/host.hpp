@@ -54,6 +54,7 @@ class Host final : public ServerControl {
   Host& operator=(const Host&) = delete;
   ~Host();
 
+  static bool any_runs();              // one that is not finished: no other may begin
   bool serving() const { return thread_.joinable(); }
   std::string error;                   // of the latest function that failed; after the constructor: why there is no generation
   bool reload_with(const std::string& config);
