@@ -19,12 +19,11 @@ def test_the_readme_s_plugin_compiles_as_it_says(language, name, tmp_path):
     if not shutil.which(command[0]):
         pytest.skip(f"SKIPPED: no {command[0]}")
     (tmp_path / name).write_text(code)
-    command[command.index("-I<folder>")] = f"-I{SOURCE}"
+    command = [word.replace("<folder>", str(SOURCE)) for word in command]
     done = subprocess.run([*command, "-Wall", "-Wextra", "-Werror"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     symbols = subprocess.run(["nm", "-D", "--defined-only", command[-1]], cwd=tmp_path, capture_output=True, text=True).stdout
-    assert re.search(r" T cleat_plugin_v1$", symbols, re.M)
-    assert not re.search(r" u ", symbols), "a symbol that keeps the file mapped"
+    assert [line.split()[1:] for line in symbols.splitlines()] == [["T", "cleat_plugin_v1"]]
 
 
 def test_every_hook_of_the_readme_is_in_the_header():

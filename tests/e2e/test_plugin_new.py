@@ -3,6 +3,7 @@ alone; and what it refuses."""
 # ctest: timeout 600
 
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -71,6 +72,26 @@ def test_nothing_is_found_against_the_abi(project, prefix):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+PANICS = {"rust": ("src/lib.rs", "        match x.response_mut()", '        if x.status() == Some(200) { panic!("on purpose") }\n'),
+          "go": ("plugin.go", "	if x.Response().Set(", '	if x.Status() == 200 {\n		panic("on purpose")\n	}\n')}
+
+
+def test_a_panic_that_the_sdk_has_caught_is_found(project, prefix, tmp_path):
+    """A plugin that panicked in every exchange was clean: all that was left of it was a FAIL."""
+    language, folder, _ = project
+    if language not in PANICS:
+        return
+    made = tmp_path / "panics"
+    shutil.copytree(folder, made, ignore=shutil.ignore_patterns("target", "*.so", "*.h", "alone"))
+    name, before, more = PANICS[language]
+    text = (made / name).read_text()
+    assert before in text
+    (made / name).write_text(text.replace(before, more + before))
+    done = subprocess.run([prefix / "bin/cleat", "plugin", "check", sdk.build(language, made, "rate_gate"), "--case", "twice"],
+                          capture_output=True, text=True, timeout=280)
+    assert done.returncode == 1 and re.search(r"- panic, on_response: it panicked at .*: on purpose", done.stdout), done.stdout + done.stderr
+
+
 def test_no_placeholder_is_left_in_what_it_makes(project):
     for file in project[1].rglob("*"):
         if file.is_file() and not {"build", "target"} & set(file.parts) and file.suffix not in (".so", ".h"):
@@ -93,6 +114,18 @@ def test_what_it_refuses_it_says(prefix, tmp_path, arguments, words):
     done = new(prefix, *arguments, cwd=tmp_path)
     assert done.returncode == 2 and re.search(words, done.stderr), done.stderr
     assert [one.name for one in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize("language", ["rust", "go"])
+def test_a_name_that_another_system_keeps_for_devices_and_a_blank_in_a_path_do_no_harm(prefix, tmp_path, language):
+    """Go took neither: `aux` for a module's name, an SDK in a folder with a blank in its name."""
+    sdk.need(language)
+    there, folder = tmp_path / "an sdk", tmp_path / "a folder"
+    there.mkdir()
+    (there / "share").symlink_to(prefix / "share")
+    done = new(prefix, "aux", "--lang", language, "--sdk", there, "--dir", folder, cwd=tmp_path)
+    assert done.returncode == 0 and f"  cd '{folder}'\n" in done.stdout, done.stderr
+    sdk.build(language, folder, "aux")
 
 
 def test_a_folder_that_is_asked_for_is_the_one_that_is_made(prefix, tmp_path):

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <csignal>
+#include <filesystem>
 
 #include "rogue.hpp"
 
@@ -251,6 +253,19 @@ TEST_CASE("calls on the wrong thread, at the wrong time and on what is over are 
   CHECK(has(found_of("stale", 2), 5, "rule 5", "field_get"));
 }
 
+TEST_CASE("a second harness at the same time is refused, and one after the other is not") {
+  Host one(rogue());
+  CHECK_THROWS(Host(rogue()));
+  CHECK(one.finish().empty());
+  Host two(rogue());
+  CHECK(two.begin(asking("deny")).response().status == 403);
+  CHECK(two.finish().empty());
+}
+
+TEST_CASE("a thread may ask whether it is a worker") {
+  CHECK(found_of("where").empty());
+}
+
 TEST_CASE("tickets that are resumed twice, or never, are found") {
   CHECK(has(found_of("twice"), 0, "SUSPEND", "resume"));
   CHECK(has(found_of("forget"), 0, "SUSPEND", "suspend"));
@@ -267,6 +282,33 @@ TEST_CASE("verdicts that are none, or were not earned, are found") {
 
 TEST_CASE("an exception that leaves a hook is found") {
   CHECK(has(found_of("throw"), 3, "rule 3", ""));
+}
+
+TEST_CASE("an exception that leaves the function of a call is found") {
+  Host host(rogue());
+  host.begin(asking("ask"));
+  host.outgoing().answer({.status = 599});
+  CHECK(has(host.finish(), 3, "rule 3", ""));
+}
+
+TEST_CASE("an exception that leaves the function of a timer or a post is found") {
+  const std::string what = GENERATE("throw later", "throw elsewhere");
+  Host host(rogue());
+  host.begin(asking(what));
+  host.step(200);
+  CHECK(has(host.finish(), 3, "rule 3", ""));
+}
+
+TEST_CASE("a panic that an SDK has made a FAIL is found") {
+  CHECK(has(found_of("panic"), 0, "panic", ""));
+}
+
+TEST_CASE("a process that is left otherwise than it was is found") {
+  const std::string here = std::filesystem::current_path().string();
+  const std::string what = GENERATE("signal", "folder");
+  CHECK(has(found_of(what), 0, "process", ""));
+  std::signal(SIGHUP, SIG_DFL);
+  std::filesystem::current_path(here);
 }
 
 TEST_CASE("what is left open or running is found") {

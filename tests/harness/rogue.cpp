@@ -1,8 +1,10 @@
 #include "rogue.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -14,6 +16,7 @@
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/metadata.h"
 #include "plugin_api/ext/metrics.h"
+#include "plugin_api/ext/post.h"
 #include "plugin_api/ext/timer.h"
 
 namespace {
@@ -51,9 +54,18 @@ cleat_verdict reply(cleat_exchange x, std::uint32_t status, std::string_view rea
   return host->reply(x, &r) == CLEAT_OK ? CLEAT_REPLIED : CLEAT_FAIL;
 }
 
-void fired(void*, std::uint64_t, void*) { host->resume(ticket, CLEAT_CONTINUE); }
+void fired(void*, std::uint64_t, void* throws) {
+  host->resume(ticket, CLEAT_CONTINUE);
+  if (throws != nullptr) throw std::runtime_error("thrown");
+}
+
+void posted(void*, cleat_status, std::uint64_t, void*) { throw std::runtime_error("thrown"); }
 
 void answered(void*, cleat_call, std::uint64_t owner, const cleat_call_event* event, void*) {
+  if (event->kind == CLEAT_CALL_DONE && event->status == 599) {
+    host->resume(ticket, CLEAT_CONTINUE);
+    throw std::runtime_error("thrown");
+  }
   if (event->kind != CLEAT_CALL_DONE || event->status != 200) {
     reply(owner, 403, "denied");
     host->resume(ticket, CLEAT_REPLIED);
@@ -84,15 +96,29 @@ cleat_verdict on_request(void*, cleat_exchange x) {
   if (what == "ticketless") return CLEAT_SUSPEND;
   if (what == "throw") throw std::runtime_error("thrown");
   if (what == "thread") std::thread([x, &value] { host->field_get(x, CLEAT_PATH, &value); }).join();
+  if (what == "signal") std::signal(SIGHUP, SIG_IGN);
+  if (what == "folder") sink = static_cast<char>(chdir("/"));
+  if (what == "throw elsewhere") ext<cleat_host_post>(CLEAT_EXT_POST)->post(self, x, posted, nullptr);
+  if (what == "panic") {
+    host->set_error(text("panicked at src/lib.rs:7: on purpose"));
+    return CLEAT_FAIL;
+  }
+  if (what == "where") {
+    std::thread([] {
+      std::uint32_t index = 0;
+      host->worker_index(&index);
+    }).join();
+  }
   if (what == "early") host->status_set(x, 204);
   if (what == "stale") host->field_get(last, CLEAT_PATH, &value);
   if (what == "body") ext<cleat_host_body>(CLEAT_EXT_BODY)->subscribe(x, CLEAT_REQUEST, CLEAT_BODY_STREAM, 0);
   if (what == "open") left_open = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (what == "run") std::thread([] { std::this_thread::sleep_for(std::chrono::seconds(2)); }).detach();
-  if (what == "wait" || what == "forget" || what == "twice" || what == "ask" || what == "own thread") {
+  if (what == "throw later" || what == "wait" || what == "forget" || what == "twice" || what == "ask" || what == "own thread") {
     if (host->suspend(x, &ticket) != CLEAT_OK) return CLEAT_FAIL;
     cleat_timer timer = 0;
     if (what == "wait") ext<cleat_host_timer>(CLEAT_EXT_TIMER)->arm(self, x, 100, fired, nullptr, &timer);
+    if (what == "throw later") ext<cleat_host_timer>(CLEAT_EXT_TIMER)->arm(self, x, 100, fired, &ticket, &timer);
     if (what == "twice") {
       host->resume(ticket, CLEAT_CONTINUE);
       host->resume(ticket, CLEAT_CONTINUE);

@@ -89,6 +89,60 @@ def test_an_earlier_report_is_set_beside(tmp_path):
     assert "no report" in bench(REWRITE, "--config", CONFIG, "--compare", earlier, code=1).stderr
 
 
+@pytest.mark.parametrize("text, words", [
+    ("GET /one\n---\nGET  /two\n", 'request 2, "GET  /two"'),
+    ("GET /one\nBad Name: 1\n", "400"),
+    ("GET /one\nX-Long: " + "x" * 70_000 + "\n", "431"),
+])
+def test_a_request_that_the_kernel_refuses_is_not_measured(tmp_path, text, words):
+    """The refusals were measured, without a word: no hook was in them."""
+    file = tmp_path / "requests"
+    file.write_text(text)
+    done = bench(BUILD / "hostile_plugins" / "twenty_noop.so", "--requests", file, code=1)
+    assert done.stdout == "" and words in done.stderr and "is refused by the kernel" in done.stderr and str(file) in done.stderr
+
+
+@pytest.mark.parametrize("text, words", [
+    ("broken{", "it is no report"), ('{"benchmarks": [{"run_type": 5, "name": null}, 7]}', "no measurement of CPU time is in it"),
+    ('{"benchmarks": []}', "no measurement"), ('{"benchmarks": [{"run_type": "iteration", "name": 7, "cpu_time": 1}]}', "no measurement"),
+])
+def test_an_earlier_report_that_is_none_is_said_before_anything_is_measured(tmp_path, text, words):
+    """Some ended the program with the JSON library's words, after all had been measured."""
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(text)
+    done = bench(REWRITE, "--config", CONFIG, "--compare", earlier, code=1)
+    assert done.stdout == "" and done.stderr.startswith(f"{earlier}: ") and words in done.stderr
+
+
+def test_an_earlier_report_of_another_plugin_or_in_another_unit_is_read_as_what_it_is(tmp_path):
+    """It was compared without a word; microseconds were taken for nanoseconds."""
+    earlier = tmp_path / "earlier.json"
+    run = {"name": "exchange/with_plugin", "run_name": "exchange/with_plugin", "run_type": "iteration", "cpu_time": 2.5, "time_unit": "us"}
+    earlier.write_text(json.dumps({"context": {"plugin": "retry.so", "date": "2026-01-02"}, "benchmarks": [run]}))
+    said = bench(REWRITE, "--config", CONFIG, "--compare", earlier).stdout
+    assert "Before is of another plugin: retry.so, 2026-01-02\n" in said
+    (line,) = [line for line in said.splitlines() if line.startswith("exchange/with_plugin") and "%" in line.split("ns")[-1]][-1:]
+    assert line.split()[1:3] == ["2500.0", "ns"]
+
+
+def test_what_a_plugin_prints_is_not_in_the_report():
+    """It stood before the JSON, which no tool could read then."""
+    done = bench(BUILD / "hostile_plugins" / "crashes.so", "--header", "x-crash: prints", "--format", "json")
+    json.loads(done.stdout)
+    assert "printed" in done.stderr
+
+
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the crash itself, and ends the process in its own way")
+@pytest.mark.parametrize("how, code, words", [
+    ("exit_well", 2, "the plugin called exit(), in on_request; nothing was measured"),
+    ("abort", -6, "the plugin crashed: SIGABRT, in on_request; nothing was measured"),
+])
+def test_a_plugin_that_ends_the_process_is_named(how, code, words):
+    """exit(0) ended it with 0 and no report; a crash said nothing."""
+    done = bench(BUILD / "hostile_plugins" / "crashes.so", "--header", f"x-crash: {how}", code=code)
+    assert done.stdout == "" and words in done.stderr
+
+
 @pytest.mark.parametrize("plugin, arguments, code, words", [
     ("twenty_noop", ["--requests", "nowhere"], 1, "nowhere"),
     ("create_fails", [], 2, "create failed"),

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -40,6 +41,18 @@ def test_the_plugins_of_this_tree_are_clean(plugin, tmp_path):
     assert code == 0 and len(report["cases"]) == 13
 
 
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: these are built as a stranger builds them, without sanitizers")
+@pytest.mark.parametrize("document, language", [("README.md", "cpp"), ("plugin_api/README.md", "cpp"), ("plugin_api/README.md", "c")])
+def test_the_plugins_that_the_documents_show_are_clean(document, language, tmp_path):
+    """Their notes did not name all they use, and the commands exported symbols of the standard library."""
+    source = "greeter.cpp" if language == "cpp" else "stamp.c"
+    command = re.search(rf"^    (c.*{re.escape(source)}.*)$", (SOURCE / "plugin_api/README.md").read_text(), re.M)[1]
+    (tmp_path / source).write_text(re.search(rf"```{language}\n(.*?)```", (SOURCE / document).read_text(), re.S)[1])
+    subprocess.run(command.replace("<folder>", str(SOURCE)).split(), check=True, cwd=tmp_path)
+    code, report = check(tmp_path / command.split()[-1])
+    assert findings(report) == [] and code == 0
+
+
 # The misdeed, in the one case that shows it: (plugin, fields of requests, section, part of the text).
 MISDEEDS = [
     ("junk_verdict", ["x-hook: on_request", "x-verdict: 77"], "FAIL", "77"),
@@ -68,15 +81,72 @@ def test_what_a_plugin_does_against_the_abi_is_found(plugin, fields, section, wo
 
 
 @pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the crash itself, and ends the process in its own way")
-def test_a_crash_is_named_by_its_signal_and_by_what_was_being_done():
-    _, report = check(HOSTILE / "crashes.so", "--case", "odd exchanges", "--header", "x-crash: null")
-    assert ["the process was ended by SIGSEGV, while: plain"] == [finding["text"] for _, finding in findings(report)]
+@pytest.mark.parametrize("how", ["null", "overflow"])
+def test_a_crash_is_named_by_its_signal_by_its_hook_and_by_what_was_being_done(how):
+    _, report = check(HOSTILE / "crashes.so", "--case", "odd exchanges", "--header", f"x-crash: {how}")
+    assert [("on_request", "the process was ended by SIGSEGV, while: plain")] == [(one["hook"], one["text"]) for _, one in findings(report)]
+
+
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the end itself, and ends the process in its own way")
+@pytest.mark.parametrize("how, hook, words", [
+    ("exit_well", "on_request", "the process ended itself, with exit code 0, while: plain"),
+    ("exit_at_once", None, "the process ended itself, with exit code 0, while: plain"),
+    ("exit", "on_request", "the process ended itself, with exit code 3, while: plain"),
+])
+def test_a_plugin_that_ends_the_process_is_not_taken_for_a_case_that_is_over(how, hook, words):
+    """exit(0) in a hook was taken for the case's own end: nothing was found."""
+    code, report = check(HOSTILE / "crashes.so", "--case", "odd exchanges", "--header", f"x-crash: {how}")
+    assert [("crash", hook, words)] == [(one["section"], one.get("hook"), one["text"]) for _, one in findings(report)] and code == 1
+
+
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer reports the end itself, and ends the process in its own way")
+@pytest.mark.parametrize("plugin, config, words", [
+    ("crashes", "{create: exit_well}", "itself, with exit code 0"), ("crashes", "{create: abort}", "ended by SIGABRT"),
+    ("entry_exits", "{}", "itself, with exit code 0"),
+])
+def test_what_ends_the_process_while_it_is_loaded_is_said_once(plugin, config, words, tmp_path):
+    """Every further case ended in the same way; of one that hangs each took its whole time."""
+    file = tmp_path / "config.yaml"
+    file.write_text(config)
+    _, report = check(HOSTILE / f"{plugin}.so", "--config", str(file))
+    (case, finding), = findings(report)
+    assert case == "load" and words in finding["text"] and finding["text"].endswith("while: the file's loading, and create")
+    assert [one["name"] for one in report["cases"]] == ["file", "load"]
+
+
+def test_what_a_plugin_says_before_it_crashes_is_in_both_reports():
+    """The JSON did not have it."""
+    _, report = check(HOSTILE / "crashes.so", "--case", "twice", "--header", "x-crash: terminate")
+    (_, finding), = findings(report)
+    assert "nobody catches this" in finding["said"]
+
+
+def test_processes_that_a_plugin_leaves_behind_are_found_and_ended():
+    """They ran on after the check, holding its standard error."""
+    _, report = check(HOSTILE / "crashes.so", "--case", "twice", "--header", "x-crash: forks")
+    assert [("rule 7", "processes that it has started run on after destroy")] == [(one["section"], one["text"]) for _, one in findings(report)]
+    left = [path for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if b"--run-case\0twice" in read_or_nothing(path)]
+    assert left == []
+
+
+def read_or_nothing(path):
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
+
+
+@pytest.mark.parametrize("how", ["prints", "reports"])
+def test_what_a_plugin_writes_does_not_disturb_the_report(how):
+    """A line of another type on the descriptor of the report ended the check itself."""
+    code, report = check(HOSTILE / "crashes.so", "--case", "twice", "--header", f"x-crash: {how}")
+    assert [one["text"] for _, one in findings(report)] == ([""] if how == "reports" else []), report
 
 
 def test_a_hook_that_does_not_return_is_a_finding():
     code, report = check(HOSTILE / "blocks.so", "--case", "odd exchanges", "--header", "x-block: on_request", "--timeout", "5")
     (case, finding), = findings(report)
-    assert code == 1 and finding["section"] == "hang" and finding["text"].endswith("while: plain")
+    assert code == 1 and finding["section"] == "hang" and finding["text"].endswith("while: plain") and finding["hook"] == "on_request"
 
 
 @pytest.mark.skipif(SANITIZED, reason="SKIPPED: a sanitizer has an allocator of its own, and looks for leaks itself")
@@ -97,6 +167,16 @@ def test_a_plugin_that_does_not_look_whether_it_got_memory_is_found():
     _, report = check(HOSTILE / "lifecycle.so", "--case", "no memory")
     (_, finding), = findings(report)
     assert finding["section"] == "crash" and "allocation 1 of create fails" in finding["text"]
+
+
+@pytest.mark.skipif(SANITIZED, reason="SKIPPED: allocations cannot be made to fail in a build with sanitizers")
+@pytest.mark.parametrize("how", ["give", "take"])
+def test_allocations_of_give_and_take_fail_too(how, tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(f"{{state: {'kept ' * 20}, {how}: hoards}}")
+    _, report = check(HOSTILE / "hands_over.so", "--config", str(file), "--case", "no memory")
+    crash = [finding for _, finding in findings(report) if finding["section"] == "crash"]
+    assert len(crash) == 1 and f"of {how} fails" in crash[0]["text"], findings(report)
 
 
 # (configuration, what is found)
@@ -146,6 +226,16 @@ def test_what_would_not_be_loaded_is_said_with_the_reason_and_nothing_else_is_tr
     assert any(words in finding["text"] for _, finding in findings(report)), findings(report)
 
 
+def test_a_hook_that_answers_fail_is_told_and_no_finding():
+    """A plugin that failed every exchange, for want of a cluster, say, was clean without a word."""
+    fails = ["--case", "twice", "--header", "x-hook: on_request", "--header", "x-verdict: 3"]
+    code, report = check(HOSTILE / "junk_verdict.so", *fails)
+    assert code == 0 and report["cases"][0]["fails"] == [{"hook": "on_request", "why": "", "times": 2}]
+    done = subprocess.run([BUILD / "bin" / "cleat", "plugin", "check", HOSTILE / "junk_verdict.so", *fails, "--header", "x-why: on purpose"],
+                          capture_output=True, text=True, timeout=120)
+    assert "\n      on_request answered FAIL 2 times: on purpose\n" in done.stdout and done.returncode == 0
+
+
 def test_an_honest_plugin_with_a_hook_in_every_place_is_clean():
     code, report = check(HOSTILE / "twenty_noop.so")
     assert (code, findings(report)) == (0, [])
@@ -167,7 +257,8 @@ def test_the_text_report_says_the_same():
 
 @pytest.mark.parametrize("arguments, words", [
     (["nothing.so"], "nothing.so"),
-    ([str(HOSTILE / "twenty_noop.so"), "--case", "everything"], "there is no case"),
+    ([str(HOSTILE / "twenty_noop.so"), "--case", "everything"], 'there is no case "everything": --case is one of file, load, twice'),
+    ([str(HOSTILE / "twenty_noop.so"), "--config", str(SOURCE / "plugins/retry/example.yaml")], "no instance in it has `use: twenty_noop`"),
     ([str(HOSTILE / "twenty_noop.so"), "--header", "colonless"], "name: value"),
     ([str(HOSTILE / "twenty_noop.so"), "--config", "nowhere.yaml"], "nowhere.yaml"),
     ([str(HOSTILE / "twenty_noop.so"), "--format", "xml"], "--format"),

@@ -42,6 +42,10 @@ cleat_harness* cleat_harness_new(const cleat_harness_options* given) {
     h->error = "cleat_harness_options: `size`, and `plugin`, `entry` or `document`";
     return h;
   }
+  if (Host::any_runs()) {
+    h->error = "another harness runs in this process: finish it first";
+    return h;
+  }
   try {
     const auto text = [](const char* from) { return from == nullptr ? std::string() : std::string(from); };
     HostOptions wanted;

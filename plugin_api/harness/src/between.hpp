@@ -10,6 +10,7 @@ namespace cleat::kit {
 struct Frame {
   bool replied = false;    // cleat_host.reply answered CLEAT_OK
   bool suspended = false;  // cleat_host.suspend did
+  char why[256] = {};      // what cleat_host.set_error was told last, or the beginning of it
 };
 
 Frame& frame();            // of this thread; begun anew with each call into the plugin
@@ -25,6 +26,9 @@ struct Handover {
   std::optional<std::int32_t> gave;      // what the latest give answered
   std::optional<std::int32_t> answered;  // what the latest take answered
   State taken;                           // and what it was shown
+  std::uint64_t fail_give = 0;           // which allocation of the next gives is to fail; 0: none
+  std::uint64_t fail_take = 0;           // and of the next takes
+  bool failed = false;                   // one did, of the latest give or take that was to have one
 };
 Handover& handover();
 

@@ -155,6 +155,32 @@ cleat_status resume(cleat_ticket ticket, cleat_verdict verdict) {
   return status;
 }
 
+// What the SDKs of Rust and Go say of a panic, which they make a FAIL or a line of the log.
+constexpr std::string_view kPanicked = "panicked at ";
+
+void note_panic(cleat_str text) {
+  Checks* const checks = current_checks();
+  if (checks == nullptr || text.data == nullptr || !hooks::to_view(text).starts_with(kPanicked)) return;
+  checks->add({0, "panic", running(), "", "it " + std::string(hooks::to_view(text))});
+}
+
+cleat_status (*real_set_error)(cleat_str text) = nullptr;
+cleat_status (*real_log)(cleat_instance self, std::uint32_t level, cleat_str text) = nullptr;
+
+cleat_status set_error(cleat_str text) {
+  const allocations::Inside host(false);
+  note_panic(text);
+  const cleat_status status = real_set_error(text);
+  if (status == CLEAT_OK) frame().why[hooks::to_view(text).copy(frame().why, sizeof Frame::why - 1)] = 0;
+  return status;
+}
+
+cleat_status log(cleat_instance self, std::uint32_t level, cleat_str text) {
+  const allocations::Inside host(false);
+  note_panic(text);
+  return real_log(self, level, text);
+}
+
 const void* find(cleat_str id);
 
 // --- events of calls: their texts die with the callback (ext/http_call.h) ---
@@ -176,12 +202,20 @@ void told(void* instance, cleat_call call, std::uint64_t owner, const cleat_call
   shown.trailers = trailers.data();
   guard_output(&shown.body, "cleat_call_event", kNoObject);
   guard_output(&shown.reason, "cleat_call_event", kNoObject);
-  {
+  const bool last = event->kind == CLEAT_CALL_DONE || event->kind == CLEAT_CALL_FAILED;
+  const auto over = [&] {
+    if (last) delete thunk;
+    if (Checks* const checks = current_checks()) checks->turn_over();
+  };
+  try {
     const allocations::Inside plugin(true);
     thunk->fn(instance, call, owner, &shown, thunk->user);
+  } catch (...) {
+    if (Checks* const checks = current_checks()) checks->add(3, "the function of a call", "", "an exception left the plugin");
+    over();
+    throw;  // the kernel says what it was
   }
-  if (event->kind == CLEAT_CALL_DONE || event->kind == CLEAT_CALL_FAILED) delete thunk;
-  if (Checks* const checks = current_checks()) checks->turn_over();
+  over();
 }
 
 cleat_status start_call(cleat_instance self, std::uint64_t owner, const cleat_call_request* request, cleat_call_fn fn, void* user, cleat_call* call) {
@@ -214,7 +248,9 @@ cleat_host make_host() {
   made.find = &find;
   made.suspend = &suspend;
   made.resume = &resume;
-  CLEAT_LOOK(cleat_host, worker_index);
+  real_set_error = std::exchange(made.set_error, &set_error);
+  real_log = std::exchange(made.log, &log);
+  // worker_index stays the kernel's: "on no worker" is its answer to a plugin that asks where it is, as the SDK of Rust does.
   CLEAT_LOOK(cleat_host, header_get);
   CLEAT_LOOK(cleat_host, header_count);
   CLEAT_LOOK(cleat_host, header_at);

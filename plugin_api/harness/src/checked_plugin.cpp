@@ -82,6 +82,7 @@ void judge(std::uint32_t verdict) {
   Checks* const checks = current_checks();
   if (checks == nullptr) return;
   const Frame& done = frame();
+  if (verdict == CLEAT_FAIL) checks->hook_failed(running(), done.why);
   if (verdict > CLEAT_UNSUBSCRIBE) checks->add({0, "FAIL", running(), "", "answered " + std::to_string(verdict) + ", which is no verdict"});
   if (verdict == CLEAT_REPLIED && !done.replied) checks->add({0, "FAIL", running(), "", "answered REPLIED without a reply"});
   if (verdict == CLEAT_CONTINUE && done.replied) checks->add({0, "FAIL", running(), "", "made a reply, and answered CONTINUE"});
@@ -135,6 +136,20 @@ struct Entered<Member> {
 
 // --- states: what is given is seen, and may be another in its place ---
 
+// As checked_call, without the memory that it asks for in its allocation of that number.
+template <class Call>
+cleat_status call_that_lacks(std::uint64_t number, Call&& call) {
+  if (number == 0) return checked_call(call);
+  struct Lack {
+    ~Lack() {
+      handover().failed = allocations::failed();
+      allocations::fail_at(0);
+    }
+  } lack;
+  allocations::fail_at(number);
+  return checked_call(call);
+}
+
 cleat_status give(void* instance, std::uint64_t to, std::uint32_t* format) {
   cleat_status (*const real)(void*, std::uint64_t, std::uint32_t*) = original().handover.give;
   if (const std::optional<State>& instead = handover().instead) {
@@ -142,7 +157,7 @@ cleat_status give(void* instance, std::uint64_t to, std::uint32_t* format) {
     return hooks::kHostHandover.write(to, hooks::to_str(instead->bytes));
   }
   handover().gave = CLEAT_FAILED;  // if it throws
-  const cleat_status answer = checked_call([&] { return real(instance, to, format); });
+  const cleat_status answer = call_that_lacks(handover().fail_give, [&] { return real(instance, to, format); });
   handover().gave = answer;
   over();
   return answer;
@@ -153,7 +168,7 @@ cleat_status take(void* instance, std::uint32_t format, cleat_str bytes) {
   handover().taken = {format, std::string(hooks::to_view(bytes))};
   handover().answered = CLEAT_FAILED;
   const cleat_str view{guard::show(hooks::to_view(bytes), "take", running(), kNoObject), bytes.size};
-  const cleat_status answer = checked_call([&] { return real(instance, format, view); });
+  const cleat_status answer = call_that_lacks(handover().fail_take, [&] { return real(instance, format, view); });
   handover().answered = answer;
   over();
   return answer;

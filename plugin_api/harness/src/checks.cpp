@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <thread>
 
@@ -38,6 +40,21 @@ std::int64_t suspensions_timed_out() {
   return sum;
 }
 
+std::vector<void (*)(int)> signal_handlers() {
+  std::vector<void (*)(int)> all;
+  for (int number = 1; number < NSIG; ++number) {
+    struct sigaction now {};
+    ::sigaction(number, nullptr, &now);
+    all.push_back(now.sa_handler);  // in one place with sa_sigaction
+  }
+  return all;
+}
+
+std::string current_folder() {
+  std::error_code failure;
+  return std::filesystem::current_path(failure).string();
+}
+
 }  // namespace
 
 Checks* current_checks() { return the_checks.load(std::memory_order_acquire); }
@@ -49,7 +66,9 @@ void Checks::begin() {
   threads_before_ = members("/proc/self/task");
   descriptors_before_ = members("/proc/self/fd");
   timed_out_before_ = suspensions_timed_out();
+  folder_before_ = current_folder();
   guard::begin();
+  handlers_before_ = signal_handlers();
   the_checks.store(this, std::memory_order_release);
   hooks::use_host_table(static_cast<const cleat_host*>(checked_host()));
   hooks::use_tables(&check_tables);
@@ -74,6 +93,22 @@ void Checks::add(Finding finding) {
 std::size_t Checks::count() const {
   const std::lock_guard lock(mutex_);
   return findings_.size();
+}
+
+void Checks::hook_failed(const char* hook, const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  for (Failure& one : failures_) {
+    if (one.hook == hook && one.why == why) {
+      ++one.times;
+      return;
+    }
+  }
+  if (failures_.size() < kFailuresMax) failures_.push_back({hook, why, 1});
+}
+
+std::vector<Failure> Checks::failures() const {
+  const std::lock_guard lock(mutex_);
+  return failures_;
 }
 
 const Finding* Checks::at(std::size_t index) const {
@@ -171,7 +206,14 @@ void Checks::end() {
   if (!began_) return;
   began_ = false;
   turn_over();
+  const std::vector<void (*)(int)> handlers = signal_handlers();
+  for (std::size_t i = 0; i < handlers.size() && !hooks::has_go_runtime(); ++i) {  // Go's runtime handles some itself
+    if (handlers[i] == handlers_before_[i]) continue;
+    const char* const name = ::sigabbrev_np(static_cast<int>(i) + 1);
+    add({0, "process", "", "", "it has changed what the process does on SIG" + (name == nullptr ? std::to_string(i + 1) : std::string(name))});
+  }
   guard::end();
+  if (current_folder() != folder_before_) add({0, "process", "", "", "it has changed the working directory"});
   hooks::use_host_table(nullptr);
   hooks::use_tables(nullptr);
   the_checks.store(nullptr, std::memory_order_release);

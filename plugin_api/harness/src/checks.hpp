@@ -29,9 +29,16 @@ struct Finding {
   bool operator==(const Finding&) const = default;
 };
 
+// A hook's FAIL, which the ABI allows: what the plugin said of it, and how often.
+struct Failure {
+  std::string hook, why;
+  std::uint64_t times = 0;
+};
+
 class Checks {
  public:
   static constexpr std::size_t kFindingsMax = 1'000;  // different ones
+  static constexpr std::size_t kFailuresMax = 100;    // different ones
   static constexpr std::size_t kTicketsMax = 65'536;  // remembered
   static constexpr std::size_t kEndedMax = 4'096;     // exchanges that are over, remembered
 
@@ -48,6 +55,8 @@ class Checks {
   void add(std::uint32_t rule, std::string hook, std::string function, std::string text);
   std::size_t count() const;
   const Finding* at(std::size_t index) const;
+  void hook_failed(const char* hook, const std::string& why);
+  std::vector<Failure> failures() const;
 
   // --- for the tables ---
   void ticket_given(cleat_ticket ticket, const char* hook);
@@ -65,12 +74,15 @@ class Checks {
   };
   mutable std::mutex mutex_;          // guards all below
   std::deque<Finding> findings_;
+  std::vector<Failure> failures_;
   std::map<cleat_ticket, Ticket> tickets_;
   std::set<cleat_exchange> ended_;
   std::deque<cleat_exchange> ended_order_;
   std::set<std::string, std::less<>> used_;  // extensions: one that is only asked for costs an older host nothing
   std::size_t threads_before_ = 0, descriptors_before_ = 0;
   std::int64_t timed_out_before_ = 0;
+  std::vector<void (*)(int)> handlers_before_;  // of signals, from 1 on
+  std::string folder_before_;
   bool began_ = false;
   const bool quiet_;
 };

@@ -11,10 +11,12 @@
 #include "kernel/base/log.hpp"
 #include "kernel/base/metrics.hpp"
 #include "kernel/config/compose.hpp"
+#include "kernel/hooks/call_stamp.hpp"
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/hook_totals.hpp"
 #include "kernel/hooks/library.hpp"
 #include "kernel/reload.hpp"
+#include "kernel/watch/own_thread.hpp"
 #include "plugin_api/harness/src/measures.hpp"
 
 namespace cleat::kit {
@@ -104,12 +106,18 @@ Host::Host(HostOptions wanted) : checks(wanted.quiet), options(std::move(wanted)
   if (generation_ == nullptr) return;
   config_ = options.config;
   set_server_state(ServerState::kServing);
-  thread_ = std::thread([this] { worker->run(); });
+  thread_ = std::thread([this] {
+    const watch::OwnThread own("cleat-w0", &worker->stamp);  // its stack for signals: a hook's may overflow
+    worker->run();
+  });
   settle();
 }
 
+bool Host::any_runs() { return the_host != nullptr && !the_host->finished_; }
+
 Host::~Host() {
   finish();
+  if (the_host != this) return;  // another has begun since
   log::send_to(nullptr);
   log::set_level(log::Level::kInfo);
   hold_clock(0);
@@ -351,9 +359,21 @@ Connection* Host::find(const ConnectionRecord& record) {
 
 // --- the log ---
 
+// Functions of timers and posts are called by the kernel itself: what they throw is seen in what it says of it.
+void Host::note_thrown(std::string_view source, std::string_view text) {
+  Checks* const seen = current_checks();
+  if (seen == nullptr || !source.starts_with("plugin/")) return;
+  for (const hooks::Hook hook : {hooks::Hook::kTimer, hooks::Hook::kPost}) {
+    const std::string name(hooks::hook_name(hook));
+    if (!text.starts_with(name + ": threw: ") && !text.starts_with(name + ": it threw")) continue;
+    seen->add(3, name, "", "an exception left the plugin");
+  }
+}
+
 void Host::take_line(log::Level level, std::string_view source, std::string_view text) {
   Host* const host = the_host;
   if (host == nullptr) return;
+  note_thrown(source, text);
   const std::lock_guard lock(host->lines_mutex_);
   if (host->lines_.size() < host->options.lines_max) host->lines_.push_back({static_cast<std::uint32_t>(level), std::string(source), std::string(text)});
 }
@@ -366,6 +386,12 @@ const LogLine* Host::line(std::size_t index) const {
 std::size_t Host::lines() const {
   const std::lock_guard lock(lines_mutex_);
   return lines_.size();
+}
+
+const char* hook_that_runs() {
+  hooks::Hook hook = hooks::control_stamp().hook;
+  if (hook == hooks::Hook::kNone && the_host != nullptr && the_host->worker != nullptr) hook = the_host->worker->stamp.hook;
+  return hook == hooks::Hook::kNone ? "" : hooks::hook_name(hook).data();
 }
 
 // --- the end: as a server's, phase by phase ---

@@ -54,6 +54,7 @@ class Host final : public ServerControl {
   Host& operator=(const Host&) = delete;
   ~Host();
 
+  static bool any_runs();              // one that is not finished: no other may begin
   bool serving() const { return thread_.joinable(); }
   std::string error;                   // of the latest function that failed; after the constructor: why there is no generation
   bool reload_with(const std::string& config);
@@ -93,6 +94,7 @@ class Host final : public ServerControl {
   std::vector<std::vector<SharedSocket>> sockets(const Generation& generation) const;
   void adopt(std::shared_ptr<Generation> next);
   void settle();
+  static void note_thrown(std::string_view source, std::string_view text);
   static void take_line(log::Level level, std::string_view source, std::string_view text);
 
   std::shared_ptr<Generation> generation_;
@@ -109,5 +111,8 @@ class Host final : public ServerControl {
   mutable std::mutex lines_mutex_;
   std::deque<LogLine> lines_;          // guarded by lines_mutex_
 };
+
+// The hook that a host of this process is in, on whichever thread; "" where none is. Signal handlers may ask.
+const char* hook_that_runs();
 
 }  // namespace cleat::kit

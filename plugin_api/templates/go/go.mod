@@ -1,7 +1,7 @@
-module example.org/@NAME@
+module example.org/@NAME@_plugin
 
 go 1.19
 
 require cleat v0.9.0
 
-replace cleat v0.9.0 => @SDK@/share/cleat/go
+replace cleat v0.9.0 => "@SDK@/share/cleat/go"

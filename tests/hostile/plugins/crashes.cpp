@@ -1,5 +1,6 @@
 // Ends the process, in the way that x-crash (or configuration {in: create, how: ...}) says: null, wild, divide, illegal, bus, overflow,
-// abort, terminate, exit; with x-thread: on a thread of its own.
+// abort, terminate, exit; with x-thread: on a thread of its own. Or leaves it otherwise than it was: exit_well and exit_at_once (with 0), forks
+// (a process that stays), prints (to standard output), reports (to descriptor 3, where `cleat plugin check` has its report).
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,6 +45,19 @@ __attribute__((no_sanitize("undefined"))) void crash(const std::string& how) {
   if (how == "overflow") sink = overflow(&top);
   if (how == "abort") std::abort();
   if (how == "exit") std::exit(3);
+  if (how == "exit_well") std::exit(0);
+  if (how == "exit_at_once") ::_exit(0);
+  if (how == "forks" && ::fork() == 0) {
+    for (;;) ::pause();
+  }
+  if (how == "prints") {
+    std::printf("printed\n");
+    std::fflush(stdout);
+  }
+  if (how == "reports") {
+    const std::string junk = "[\n{\"doing\": 7}\n{\"text\": {}}\n{\"rule\": -1, \"skipped\": null}\n";
+    sink = static_cast<int>(::write(3, junk.data(), junk.size()));
+  }
   if (how == "terminate") std::thread([] { throw std::runtime_error("nobody catches this"); }).join();
   if (how == "killed") ::raise(SIGSEGV);
 }

@@ -1,8 +1,9 @@
 // Hands its state over (cleat.handover/1), honestly or not, as its configuration says. The state is a text: `state` of the first, then what each
 // took, and "+" for each time that it was taken. A request is answered with it, and with what odd calls came to.
 //   give: well (the default), nothing, fails, throws, throws_int, too_much, no_bytes, stale, elsewhere (from a thread of its own), later (a thread of
-//         its own goes on writing after give has returned), crashes, blocks (1.5 s)
-//   take: well (the default), unknown, fails, throws, credulous (it copies more than there is), keeps (it looks at the bytes again later)
+//         its own goes on writing after give has returned), crashes, blocks (1.5 s), hoards (it does not look
+//         whether it got memory)
+//   take: well (the default), unknown, fails, throws, credulous (it copies more than there is), keeps (it looks at the bytes again later), hoards
 // Without the C++ wrapper, whose trampolines would catch what is thrown.
 #include <chrono>
 #include <cstdlib>
@@ -54,6 +55,13 @@ cleat_status create(const cleat_create* info, void** instance) {
 
 void destroy(void* instance) { delete static_cast<Instance*>(instance); }
 
+// Memory that is written to, whether there is any or not.
+void hoard() {
+  char* volatile const block = static_cast<char*>(std::malloc(4096));
+  block[0] = 1;
+  std::free(block);
+}
+
 cleat_str view(const std::string& text) { return {text.data(), text.size()}; }
 
 cleat_status give(void* instance, std::uint64_t to, std::uint32_t* format) {
@@ -64,6 +72,7 @@ cleat_status give(void* instance, std::uint64_t to, std::uint32_t* format) {
   if (from.give == "throws") throw std::runtime_error("thrown by give");
   if (from.give == "throws_int") throw 42;
   if (from.give == "crashes") std::abort();
+  if (from.give == "hoards") hoard();
   if (from.give == "blocks") std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   if (from.give == "no_bytes") note("no_bytes", handover->write(to, {nullptr, 9}));
   if (from.give == "too_much") {
@@ -102,6 +111,7 @@ cleat_status take(void* instance, std::uint32_t format, cleat_str bytes) {
   }
   if (format != 1) return CLEAT_UNSUPPORTED;
   if (to.take == "keeps") kept = bytes;
+  if (to.take == "hoards") hoard();
   to.state = std::string(bytes.data, bytes.size) + "+";
   return CLEAT_OK;
 }

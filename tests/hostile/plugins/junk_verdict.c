@@ -1,5 +1,5 @@
 /* Answers hooks with numbers that are no verdict, and with verdicts it has not earned (REPLIED without a reply, SUSPEND without
- * a ticket). x-hook: the hook; x-verdict: the number it returns, in decimal. Also a handler. */
+ * a ticket). x-hook: the hook; x-verdict: the number it returns, in decimal; x-why: what it says of it. Also a handler. */
 #include "report.h"
 
 HOSTILE_NOTE("junk_verdict", "requires=cleat.body/1\n");
@@ -7,6 +7,8 @@ HOSTILE_NOTE("junk_verdict", "requires=cleat.body/1\n");
 static const cleat_host_body *body;
 
 static cleat_verdict junk(cleat_exchange x, const char *hook) {
+  const cleat_str why = asked(x, "x-why");
+  if (why.size != 0 && is(asked(x, "x-hook"), hook)) host->set_error(why);
   return is(asked(x, "x-hook"), hook) ? (cleat_verdict)asked_number(x, "x-verdict") : CLEAT_CONTINUE;
 }
 

@@ -1,5 +1,6 @@
 #include "plugin_api/harness/src/tool/bench.hpp"
 
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <functional>
@@ -16,6 +18,7 @@
 #include "plugin_api/harness/src/allocations.hpp"
 #include "plugin_api/harness/src/measures.hpp"
 #include "plugin_api/harness/src/tool/bench_report.hpp"
+#include "plugin_api/harness/src/tool/endings.hpp"
 #include "plugin_api/harness/src/tool/requests.hpp"
 #include "plugin_api/harness/src/tool/traffic.hpp"
 
@@ -60,13 +63,13 @@ class Instructions {
 };
 
 struct Prepared {
-  std::string head, body;
+  std::string name, head, body;
 };
 
 std::vector<Prepared> prepare(const std::vector<Scenario>& requests) {
   std::vector<Prepared> all;
   for (const Scenario& one : requests) {
-    Prepared made{one.method + " " + one.target + " HTTP/1.1\r\nHost: " + one.authority + "\r\n", one.body};
+    Prepared made{one.name, one.method + " " + one.target + " HTTP/1.1\r\nHost: " + one.authority + "\r\n", one.body};
     for (const auto& [name, value] : one.headers) made.head.append(name).append(": ").append(value).append("\r\n");
     if (!one.body.empty()) made.head += "Content-Length: " + std::to_string(one.body.size()) + "\r\n";
     made.head += "\r\n";
@@ -95,6 +98,20 @@ class Bench {
       if (record_->closed) return false;
     }
     return whole;
+  }
+
+  // Each request once; or what is wrong with the first that the kernel answers itself, so that no hook would see it. Of a bare host.
+  std::string refused() {
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+      next_ = i;
+      run(1, false);
+      if (status_ != 200) {
+        return "request " + std::to_string(i + 1) + ", \"" + requests_[i].name + "\", is refused by the kernel, before it is any plugin's: " +
+               std::to_string(status_) + (reason_.empty() ? "" : ", " + reason_);
+      }
+    }
+    next_ = 0;
+    return {};
   }
 
   Repetition repeat(double min_time_s) {
@@ -158,6 +175,8 @@ class Bench {
     if (!over) record_->wire->abort();
     host_.worker->reactor.run_deferred();
     host_.worker->reactor.run_retired();
+    status_ = record->response.status;
+    reason_ = std::move(record->reason);
     wires.exchanges.erase(record->id);
     wires.outgoing.clear();
     return over;
@@ -167,6 +186,8 @@ class Bench {
   const std::vector<Prepared>& requests_;
   ConnectionRecord* record_ = nullptr;
   std::size_t next_ = 0;
+  std::uint32_t status_ = 0;  // of the latest exchange
+  std::string reason_;
 };
 
 // One that is fit to be measured; or why there is none.
@@ -246,6 +267,41 @@ void count_allocations(const Subject& subject, const std::vector<Prepared>& requ
   }
 }
 
+// --- what the plugin writes, and how it may end ---
+
+int report_to = -1;           // what standard output was
+const char* measured_file = "";
+
+// A plugin's standard output is not the report's: it goes to standard error.
+bool keep_output_apart() {
+  std::fflush(stdout);
+  report_to = ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
+  return report_to >= 0 && ::dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+}
+
+void print(std::string_view text, int to) {
+  while (!text.empty()) {
+    const ssize_t wrote = ::write(to, text.data(), text.size());
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
+// In a signal's handler too.
+void tell_end(const char* how, const char* hook) {
+  char text[1024] = "";
+  const auto add = [&](const char* more) { std::strncat(text, more, sizeof text - std::strlen(text) - 1); };
+  const bool exits = std::strcmp(how, "exit") == 0;
+  add(measured_file);
+  add(exits ? ": the plugin called exit()" : ": the plugin crashed: ");
+  if (!exits) add(how);
+  if (hook[0] != 0) add(", in ");
+  add(hook);
+  add("; nothing was measured. `cleat plugin check` looks for the cause\n");
+  print(text, STDERR_FILENO);
+  if (exits) ::_exit(2);
+}
+
 bool read_or_say(const std::string& file, std::string& text) {
   Result<std::string> read = config::read_file(file);
   if (!read.ok()) std::fprintf(stderr, "%s\n", read.error().c_str());
@@ -273,37 +329,54 @@ int bench(const BenchOptions& options) {
     scenarios = *read;
   }
   for (Scenario& one : scenarios) one.headers.insert(one.headers.end(), subject->headers.begin(), subject->headers.end());
-  std::string earlier;
-  if (!options.compare_file.empty() && !read_or_say(options.compare_file, earlier)) return 1;
+  Earlier earlier;
+  if (!options.compare_file.empty()) {
+    std::string text;
+    if (!read_or_say(options.compare_file, text)) return 1;
+    Result<Earlier> read = read_earlier(text);
+    if (!read.ok()) {
+      std::fprintf(stderr, "%s: %s\n", options.compare_file.c_str(), read.error().c_str());
+      return 1;
+    }
+    earlier = std::move(*read);
+  }
 
   const std::vector<Prepared> requests = prepare(scenarios);
+  if (!keep_output_apart()) {
+    std::fprintf(stderr, "no descriptors\n");
+    return 1;
+  }
+  measured_file = options.given.file.c_str();
+  on_early_end(&tell_end);
   hooks::set_control_thread();
   subject->handler = is_handler(*subject);
   std::string why;
-  std::vector<Measurement> all = {exchanges(*subject, requests, true, options, why), exchanges(*subject, requests, false, options, why)};
-  for (Measurement& one : hooks_of(*subject, requests, options, why)) all.push_back(std::move(one));
+  if (const std::unique_ptr<Bench> bare = begin(*subject, requests, true, false, why)) {
+    if (const std::string refused = bare->refused(); !refused.empty()) {
+      std::fprintf(stderr, "%s%s\n", options.requests_file.empty() ? "" : (options.requests_file + ": ").c_str(), refused.c_str());
+      end_is_due();
+      return 1;
+    }
+  }
+  std::vector<Measurement> all;
+  if (why.empty()) all = {exchanges(*subject, requests, true, options, why), exchanges(*subject, requests, false, options, why)};
+  if (why.empty()) {
+    for (Measurement& one : hooks_of(*subject, requests, options, why)) all.push_back(std::move(one));
+  }
+  if (why.empty() && all[1].repetitions.empty()) {
+    why = "its exchanges wait for a thread of its own, or for time: what they cost cannot be measured this way";
+  }
+  if (why.empty()) count_allocations(*subject, requests, all);
+  end_is_due();
   if (!why.empty()) {
     std::fprintf(stderr, "%s: %s\n", options.given.file.c_str(), why.c_str());
     return 2;
   }
-  if (all[1].repetitions.empty()) {
-    std::fprintf(stderr, "%s: its exchanges wait for a thread of its own, or for time: what they cost cannot be measured this way\n",
-                 options.given.file.c_str());
-    return 2;
-  }
-  count_allocations(*subject, requests, all);
-  if (options.format == "json") {
-    std::printf("%s", as_json(all, std::filesystem::path(options.given.file).filename().string()).c_str());
-  } else {
-    std::printf("%s", options.format == "csv" ? as_csv(all).c_str() : as_console(all).c_str());
-  }
+  const std::string plugin = std::filesystem::path(options.given.file).filename().string();
+  print(options.format == "json" ? as_json(all, plugin) : options.format == "csv" ? as_csv(all) : as_console(all), report_to);
   if (options.compare_file.empty()) return 0;
-  Result<std::string> text = compared(all, earlier);
-  if (!text.ok()) {
-    std::fprintf(stderr, "%s: %s\n", options.compare_file.c_str(), text.error().c_str());
-    return 1;
-  }
-  std::fprintf(options.format == "console" ? stdout : stderr, "\n%s", text->c_str());  // a report for machines stays one
+  // A report for machines stays one.
+  print("\n" + compared(all, plugin, std::move(earlier)), options.format == "console" ? report_to : STDERR_FILENO);
   return 0;
 }
 

@@ -15,6 +15,6 @@ struct BenchOptions {
   double min_time_s = 0.2;  // of a repetition
 };
 
-int bench(const BenchOptions& options);  // 0 done, 1 a file could not be read, 2 the plugin could not be loaded
+int bench(const BenchOptions& options);  // 0 done, 1 a file could not be read or used, 2 the plugin could not be hosted
 
 }  // namespace cleat::kit

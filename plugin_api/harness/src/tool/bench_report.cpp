@@ -154,20 +154,40 @@ std::string as_console(const std::vector<Measurement>& all) {
   return text;
 }
 
-Result<std::string> compared(const std::vector<Measurement>& all, std::string_view earlier_json) {
-  const Json earlier = Json::parse(earlier_json, nullptr, false);
-  if (!earlier.is_object() || !earlier.contains("benchmarks") || !earlier["benchmarks"].is_array()) {
-    return Error{"it is no report in JSON of Google Benchmark's form"};
+Result<Earlier> read_earlier(std::string_view json) {
+  const Json report = Json::parse(json, nullptr, false);
+  if (!report.is_object() || !report.contains("benchmarks") || !report["benchmarks"].is_array()) {
+    return Error{"it is no report in JSON of Google Benchmark's form: `cleat plugin bench --format json` makes one"};
   }
-  std::map<std::string, std::vector<double>> before;
-  std::map<std::string, double> allocations;
-  for (const Json& one : earlier["benchmarks"]) {
-    if (!one.is_object() || one.value("run_type", "") != "iteration" || !one.contains("cpu_time") || !one["cpu_time"].is_number()) continue;
-    const std::string name = one.value("run_name", one.value("name", ""));
-    before[name].push_back(one["cpu_time"]);
-    if (one.contains("allocations") && one["allocations"].is_number()) allocations[name] = one["allocations"];
+  const auto text = [](const Json& of, const char* key) {
+    const auto found = of.find(key);
+    return found != of.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  Earlier made;
+  if (report.contains("context") && report["context"].is_object()) {
+    made.date = text(report["context"], "date");
+    made.plugin = text(report["context"], "plugin");
   }
-  std::string text = formatted("%-44s %12s %12s %9s %12s %12s\n", "Comparison (medians of CPU)", "Before", "Now", "Change", "Alloc before", "Alloc now");
+  static const std::map<std::string, double> kUnits = {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"", 1}};
+  for (const Json& one : report["benchmarks"]) {
+    if (!one.is_object() || text(one, "run_type") != "iteration" || !one.contains("cpu_time") || !one["cpu_time"].is_number()) continue;
+    const std::string name = text(one, text(one, "run_name").empty() ? "name" : "run_name");
+    const auto unit = kUnits.find(text(one, "time_unit"));
+    if (name.empty() || unit == kUnits.end()) continue;
+    made.cpu_ns[name].push_back(one["cpu_time"].get<double>() * unit->second);
+    if (one.contains("allocations") && one["allocations"].is_number()) made.allocations[name] = one["allocations"];
+  }
+  if (made.cpu_ns.empty()) return Error{"no measurement of CPU time is in it"};
+  return made;
+}
+
+std::string compared(const std::vector<Measurement>& all, std::string_view plugin, Earlier earlier) {
+  std::map<std::string, std::vector<double>>& before = earlier.cpu_ns;
+  std::string text;
+  if (!earlier.plugin.empty() && earlier.plugin != plugin) {
+    text = "Before is of another plugin: " + earlier.plugin + (earlier.date.empty() ? "" : ", " + earlier.date) + "\n";
+  }
+  text += formatted("%-44s %12s %12s %9s %12s %12s\n", "Comparison (medians of CPU)", "Before", "Now", "Change", "Alloc before", "Alloc now");
   text += std::string(106, '-') + "\n";
   for (const Measurement& one : all) {
     const auto found = before.find(one.name);
@@ -176,9 +196,9 @@ Result<std::string> compared(const std::vector<Measurement>& all, std::string_vi
       continue;
     }
     const double was = median(found->second), is = median_cpu_ns(one);
-    const auto had = allocations.find(one.name);
+    const auto had = earlier.allocations.find(one.name);
     text += formatted("%-44s %9.1f ns %9.1f ns %+8.1f%% %12s %12s\n", one.name.c_str(), was, is, was > 0 ? (is - was) / was * 100 : 0,
-                      counter(had == allocations.end() ? -1 : had->second).c_str(), counter(one.allocations).c_str());
+                      counter(had == earlier.allocations.end() ? -1 : had->second).c_str(), counter(one.allocations).c_str());
     before.erase(found);
   }
   for (const auto& [name, times] : before) text += formatted("%-44s %9.1f ns %12s %9s\n", name.c_str(), median(times), "-", "gone");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,14 @@ double median_cpu_ns(const Measurement& of);
 std::string as_json(const std::vector<Measurement>& all, std::string_view plugin);
 std::string as_csv(const std::vector<Measurement>& all);
 std::string as_console(const std::vector<Measurement>& all);
-// Beside those of an earlier report in JSON, by name, in CPU time, which others on the machine disturb least; the error says what is wrong with that.
-Result<std::string> compared(const std::vector<Measurement>& all, std::string_view earlier_json);
+// An earlier report in JSON: of this tool's, or of another that makes Google Benchmark's.
+struct Earlier {
+  std::string date, plugin;                          // empty: not said
+  std::map<std::string, std::vector<double>> cpu_ns;  // of each repetition, by name
+  std::map<std::string, double> allocations;
+};
+Result<Earlier> read_earlier(std::string_view json);  // the error says what is wrong with it
+// Beside those of an earlier report, by name, in CPU time, which others on the machine disturb least. `plugin` is the file measured now.
+std::string compared(const std::vector<Measurement>& all, std::string_view plugin, Earlier earlier);
 
 }  // namespace cleat::kit

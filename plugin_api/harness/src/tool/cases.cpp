@@ -53,6 +53,7 @@ class Watched {
     run_.doing("the end: worker_stop, on_shutdown, destroy");
     host_.finish();
     tell();
+    for (; failures_told_ < host_.checks.failures().size(); ++failures_told_) run_.failed(host_.checks.failures()[failures_told_]);
   }
 
  private:
@@ -61,7 +62,7 @@ class Watched {
   }
   CaseRun& run_;
   Host host_;
-  std::size_t told_ = 0;
+  std::size_t told_ = 0, failures_told_ = 0;
 };
 
 // A host that was to be there; what keeps it from being is the finding.
@@ -90,12 +91,14 @@ void file_case(CaseRun& run) {
   if (!exports->has_value()) return run.skipped("its section table is stripped: what it exports cannot be counted");
   if (!(*exports)->entry) find(run, "rule 4", "it does not export cleat_plugin_v1");
   if ((*exports)->count == 1) return;
-  find(run, "How it is proved", "it exports " + std::to_string((*exports)->count) + " symbols, and should export cleat_plugin_v1 alone");
+  find(run, "How it is proved",
+       "it exports " + std::to_string((*exports)->count) + " symbols, and should export cleat_plugin_v1 alone: link it with plugin_api/exports.map");
 }
 
 // --- life ---
 
 void load_case(CaseRun& run) {
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
   run.doing("on_event(cleat.reopen)");
@@ -116,6 +119,7 @@ void twice_case(CaseRun& run) {
 }
 
 void reload_case(CaseRun& run) {
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
   const std::uint64_t connection = host->connect(*parse_address("192.0.2.7:40008"));
@@ -143,6 +147,11 @@ State junk_of(const State& real, int number, std::uint64_t& seed) {
   return junk;
 }
 
+bool hands_over(Host& host) {
+  const auto& instances = host.generation()->instances;
+  return std::any_of(instances.begin(), instances.end(), [](const auto& one) { return one->handover != nullptr; });
+}
+
 void handover_case(CaseRun& run) {
   constexpr const char* kSection = "ext/handover.h";
   const auto renewed = [&](Watched& host, const std::string& what) {
@@ -150,10 +159,10 @@ void handover_case(CaseRun& run) {
     if (host->error.find("without saying why") != std::string::npos) find(run, kSection, what + ": the reload is refused without saying why");
   };
   handover() = {};
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
-  const auto& instances = host->generation()->instances;
-  if (std::none_of(instances.begin(), instances.end(), [](const auto& one) { return one->handover != nullptr; })) {
+  if (!hands_over(*host)) {
     return run.skipped("it has no " CLEAT_EXT_HANDOVER ": a new instance begins anew");
   }
   host.drive_it({.name = "plain"});
@@ -182,6 +191,7 @@ void handover_case(CaseRun& run) {
 
 void pretend_case(CaseRun& run, Pretence what) {
   pretend(what, run.subject.note.requires_);
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!host.serving()) {
     if (what == Pretence::kOlder && !silent(host->error)) {
@@ -200,12 +210,14 @@ void newer_case(CaseRun& run) { pretend_case(run, Pretence::kNewer); }
 // --- exchanges ---
 
 void odd_case(CaseRun& run) {
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
   for (const Scenario& one : odd_scenarios()) host.drive_it(one);
 }
 
 void connection_case(CaseRun& run) {
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
   run.doing("a connection that is closed without a request");
@@ -221,6 +233,7 @@ void connection_case(CaseRun& run) {
 }
 
 void random_case(CaseRun& run) {
+  run.doing(std::string(kLoading));
   Watched host(run, run.subject.options());
   if (!must_serve(run, host)) return;
   std::uint64_t seed = run.seed;
@@ -278,6 +291,7 @@ void leak_case(CaseRun& run) {
   }
   options.bare = false;
   options.handler = run.subject.handler;
+  run.doing(std::string(kLoading));
   Host host(options);
   if (!host.serving()) return find(run, "Order", "it could not be loaded: " + host.error);
   run.doing("exchanges, by the hundred");
@@ -288,6 +302,25 @@ void leak_case(CaseRun& run) {
   for (int i = 0; i < kReloads; ++i) reload();
   const std::size_t by_instance = growth(2 * kReloads, reload);
   if (by_instance > kInstanceBytesMax) find(run, "rule 6", "each instance leaves about " + std::to_string(by_instance) + " bytes behind");
+}
+
+// Each allocation of give, then of take, once: either instance may serve afterwards.
+void memory_of_handover(CaseRun& run, Watched& host) {
+  for (std::uint64_t Handover::*const which : {&Handover::fail_give, &Handover::fail_take}) {
+    const std::string name = which == &Handover::fail_give ? "give" : "take";
+    for (std::uint64_t number = 1; number <= kFailuresMax; ++number) {
+      handover() = {};
+      handover().*which = number;
+      run.doing("allocation " + std::to_string(number) + " of " + name + " fails");
+      host->renew();
+      const bool failed = handover().failed;
+      handover() = {};
+      host.drive_it({.name = "plain, after allocation " + std::to_string(number) + " of " + name + " failed"});
+      if (!failed) break;
+    }
+  }
+  run.doing("its own state, handed over after allocations failed");
+  if (!host->renew()) find(run, "ext/handover.h", "after allocations of give and take failed, the state is refused: " + host->error);
 }
 
 void memory_case(CaseRun& run) {
@@ -316,6 +349,7 @@ void memory_case(CaseRun& run) {
     if (!failed) break;
   }
   host.drive_it({.name = "plain, after allocations failed"});
+  if (hands_over(*host)) memory_of_handover(run, host);
 }
 
 // --- configuration ---
@@ -382,7 +416,7 @@ const std::vector<Case>& cases() {
       {"odd exchanges", "29 requests and responses out of the ordinary", odd_case},
       {"connections", "one without a request, one with many", connection_case},
       {"random exchanges", "400 random heads and bodies, by --seed", random_case},
-      {"no memory", "each allocation of create, and of an exchange's hooks, fails once", memory_case},
+      {"no memory", "each allocation of create, of an exchange's hooks, of give and of take, fails once", memory_case},
       {"leaks", "what exchanges and instances leave behind in the long run", leak_case},
       {"configuration", "keys it cannot know, and values of the wrong type", config_case},
   };

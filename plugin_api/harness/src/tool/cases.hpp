@@ -15,6 +15,7 @@ struct CaseRun {
   Subject subject;
   std::uint64_t seed = 1;
   std::function<void(const Finding&)> found;
+  std::function<void(const Failure&)> failed;       // a hook answered FAIL, which is none
   std::function<void(const std::string&)> doing;    // what is being done: said if the process ends over it
   std::function<void(const std::string&)> skipped;  // why the case has nothing to look at
 };
@@ -23,6 +24,9 @@ struct Case {
   std::string_view name, what;
   void (*run)(CaseRun& run);
 };
+
+// What is being done until there is an instance: what ends the process then leaves nothing to look at.
+inline constexpr std::string_view kLoading = "the file's loading, and create";
 
 const std::vector<Case>& cases();
 

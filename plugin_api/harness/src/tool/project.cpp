@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -74,6 +75,16 @@ std::string class_name(std::string_view name) {
   return camel.ends_with("Plugin") ? camel : camel + "Plugin";
 }
 
+// As a shell takes it for one word.
+std::string word_for_shell(const std::string& text) {
+  static constexpr std::string_view kPlain = "/._-+,:@%=";
+  const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || kPlain.find(c) != std::string_view::npos; };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), plain)) return text;
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
 std::string filled(std::string text, const Words& words) {
   for (const auto& [word, value] : words) {
     for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + value.size())) text.replace(at, word.size(), value);
@@ -107,7 +118,7 @@ Result<fs::path> find_sdk(const std::string& given, const fs::path& program) {
     return Error{"no SDK in " + sdk.string() + " (no share/cleat/templates): install it there with `cmake --install <build> --prefix " +
                  sdk.string() + "`, or say with --sdk where it is"};
   }
-  if (sdk.string().find_first_of("\"\\$@\n") != std::string::npos) {
+  if (sdk.string().find_first_of("\"\\$@;`\n") != std::string::npos) {
     return Error{"the SDK's folder " + sdk.string() + " has a character in its name that build files cannot hold: install it elsewhere"};
   }
   return sdk;
@@ -167,10 +178,9 @@ int new_plugin(const NewPlugin& wanted) {
   } catch (const fs::filesystem_error& failure) {
     return refuse(folder.string() + " cannot be made: " + failure.code().message());
   }
-  const std::string text = filled("made " + folder.string() + ": a plugin in " + std::string(language->spoken) +
-                                      ", with a test and a benchmark. Next:\n"
-                                      "  cd " + folder.string() + "\n  @BUILD@\n  @TEST@\n  @BENCH@\n  @CLEAT@ run -c example.yaml\n",
-                                  words);
+  const std::string text = "made " + folder.string() + ": a plugin in " + std::string(language->spoken) + ", with a test and a benchmark. Next:\n" +
+                           "  cd " + word_for_shell(folder.string()) + filled("\n  @BUILD@\n  @TEST@\n  @BENCH@\n  ", words) +
+                           word_for_shell(filled("@CLEAT@", words)) + " run -c example.yaml\n";
   std::fputs(text.c_str(), stdout);
   return cli::kOk;
 }

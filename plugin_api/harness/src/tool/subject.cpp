@@ -1,6 +1,8 @@
 #include "plugin_api/harness/src/tool/subject.hpp"
 
 #include <filesystem>
+#include <optional>
+#include <utility>
 
 #include "kernel/config/document.hpp"
 #include "kernel/config/model.hpp"
@@ -16,15 +18,15 @@ const config::Node* member(const config::Node* map, std::string_view key) {
   return map->get(key);
 }
 
-// Of the first instance of this plugin; empty where it has none.
-std::string config_of(const config::Node& plugins, const std::string& stem) {
+// Of the first instance of this plugin, empty where that has none; nothing where no instance is one of it.
+std::optional<std::string> config_of(const config::Node& plugins, const std::string& stem) {
   for (const auto& one : plugins.members) {
     const config::Node* const use = member(one.value.get(), "use");
     if (use == nullptr || fs::path(use->scalar).stem() != stem) continue;
     const config::Node* const config = member(one.value.get(), "config");
     return config == nullptr ? "" : config::to_json(*config);
   }
-  return {};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -65,7 +67,14 @@ Result<Subject> read_subject(const Given& given) {
   if (document.root == nullptr || diagnostics.failed()) return Error{diagnostics.text()};
   const config::Node* const plugins = member(document.root.get(), "plugins");
   const bool whole = plugins != nullptr && plugins->type == config::Node::Type::kList && member(document.root.get(), "listeners") != nullptr;
-  subject.config = whole ? config_of(*plugins, fs::path(file).stem().string()) : *text;
+  if (!whole) {
+    subject.config = *text;
+    return subject;
+  }
+  const std::string stem = fs::path(file).stem().string();
+  std::optional<std::string> config = config_of(*plugins, stem);
+  if (!config.has_value()) return Error{config_file + ": it is a whole configuration, and no instance in it has `use: " + stem + "`, or that file"};
+  subject.config = std::move(*config);
   return subject;
 }
 

@@ -67,7 +67,7 @@ void add_bench(CLI::App& plugin, int& code) {
   word->add_option("--compare", bench->compare_file, "An earlier report in JSON to set this one beside");
   word->add_option("--repetitions", bench->repetitions, "How often each is measured (5)")->check(CLI::Range(1, 1'000));
   word->add_option("--min-time", bench->min_time_s, "Seconds of a repetition (0.2)")->check(CLI::Range(0.001, 60.0));
-  word->footer("Exit codes: 0 done, 1 a file could not be read, 2 the plugin could not be hosted, or bad usage.");
+  word->footer("Exit codes: 0 done, 1 a file could not be read or used, 2 the plugin could not be hosted, or bad usage.");
   word->callback([&code, bench] { code = kit::bench(*bench); });
 }
 
