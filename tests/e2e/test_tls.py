@@ -550,6 +550,35 @@ def test_a_response_that_ends_with_the_connection_must_end_in_order(start, start
             client.get("/")
 
 
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("raw", [False, True])
+def test_what_an_endpoint_breaks_off_does_not_end_in_order(start, start_origin, authority, web, raw, version):
+    """Half must not pass for the whole where the connection's end is the only end there is."""
+    origin = start_origin()
+    enough = origin.event()
+
+    async def half(connection):
+        await connection.request()
+        connection.send(b"half of it" if raw else b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf of it\r\n")
+        await enough.wait()
+        connection.reset()
+
+    origin.on_connection = half
+    tcp = {"workers": 1, "listeners": [{"name": "in", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "tls": web.pair()}], "clusters": [cluster(origin)]}
+    proxy = start(tcp if raw else tls_config(origin, web.pair()))
+    context = authority.client_context(minimum_version=version, maximum_version=version)
+    plain = socket.create_connection(("127.0.0.1", proxy.port), timeout=wire.DEADLINE_S)
+    with context.wrap_socket(plain, server_hostname="a.example", suppress_ragged_eofs=False) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
+        got = b""
+        while not got.endswith(b"half of it"):
+            got += connection.recv(65536)
+        origin.set_event(enough)
+        with pytest.raises(OSError):
+            ended = connection.recv(65536)
+            assert ended != b"", "it ended in order"
+
+
 def test_raw_tcp_with_tls_on_either_side(start, start_origin, authority, web):
     async def echo(connection):
         while data := await connection.read_some():
