@@ -111,9 +111,10 @@ void Http1Client::enter_tunnel() {
 
 void Http1Client::release(bool reusable) { pool_.release(*this, reusable); }
 
-bool Http1Client::clean() const {
+bool Http1Client::clean() {
   const std::size_t unread = pulling_ ? rest_ : in_.size();  // bytes after the response: whoever sent them is not to be trusted again
-  const bool more = transport_.tls() != nullptr && transport_.readable();  // the end, perhaps, of which the loop will not tell
+  // What came right behind a read that was full, or the end: the loop will not tell of it.
+  const bool more = transport_.readable() && (transport_.tls() != nullptr || !transport_.drained());
   return state_ == State::kDone && unread == 0 && !more && !eof_ && !transport_.hangup() && !transport_.broken() && transport_.all_sent() &&
          !transport_.blocked();
 }

@@ -38,7 +38,7 @@ class Http1Client final : public Pooled, public Upstream {
   void serve(Requester& requester);      // from now on
   Requester* requester() const { return requester_; }
   std::uint64_t served() const { return served_; }
-  bool clean() const;                    // nothing unread, unsent or broken: may serve another
+  bool clean();                          // nothing unread, unsent or broken: may serve another
   bool ended_idle(std::uint32_t events); // while nothing was expected: an end, or bytes that nobody asked for
   void idle(std::uint64_t until_ms);
   void close() override;
