@@ -55,6 +55,13 @@ class Clock:
 
 
 @pairing.needs_http1_down("exact bytes")
+def test_a_head_that_began_behind_a_request_is_a_head(proxy, origin):
+    with proxy.client("head") as client, Clock():
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\nGET / HT")
+        assert wire.status_of_replies(client.rest()) == [200, 408]
+
+
+@pairing.needs_http1_down("exact bytes")
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Slow: "])
 def test_a_head_that_never_ends_is_answered_408(proxy, origin, sent):
     with proxy.client("head") as client, Clock():
