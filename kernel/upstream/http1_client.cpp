@@ -144,7 +144,7 @@ void Http1Client::failed(std::uint32_t how) {
   }
   if (state_ == State::kHead) {
     requester->attempt_failed(how);
-  } else if (state_ == State::kTunnel) {
+  } else if (state_ == State::kTunnel && !transport_.broken()) {
     requester->response_end();
   } else {
     requester->response_broken();
