@@ -98,6 +98,7 @@ void Http1Client::send_data(std::string_view data) { send_http1_body(transport_,
 
 void Http1Client::send_end(const http::Fields& trailers) {
   if (state_ == State::kTunnel) {
+    tunnel_ended_ = true;
     transport_.shut_when_sent();
   } else {
     end_http1_body(transport_, framing_, trailers);
@@ -129,6 +130,10 @@ void Http1Client::idle(std::uint64_t until_ms) {
 void Http1Client::close() {
   if (state_ == State::kClosed) return;
   if (requester_ != nullptr) pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);
+  if (state_ == State::kTunnel && !tunnel_ended_) {  // broken off, and the endpoint is told so (RFC 9113 8.5)
+    transport_.break_off();
+    reset_on_close(transport_.fd());
+  }
   state_ = State::kClosed;
   requester_ = nullptr;
   deadline_.clear();

@@ -60,7 +60,7 @@ class Http1Client final : public Pooled, public Upstream {
   State state_ = State::kConnecting;
   http::Body framing_ = http::Body::kNone;       // of the request
   Requester* requester_ = nullptr;
-  bool pulling_ = false, eof_ = false;
+  bool pulling_ = false, eof_ = false, tunnel_ended_ = false;  // tunnel_ended_: by the requester
   bool may_pass_ = false;                        // the latest body might have gone past: for the next one's sake little is read with its head
   std::uint64_t served_ = 0, response_bytes_ = 0;
   Buffer in_;
