@@ -241,7 +241,7 @@ void Http1Server::pull() {
     if (io.blocked) break;
     if (io.closed || io.failed != 0) {
       eof_ = true;
-      if (state_ == State::kTunnel) {
+      if (state_ == State::kTunnel && io.closed) {
         x.request_end();
       } else {
         keep_ = false;

@@ -14,7 +14,7 @@ import pytest
 import wire
 from certificates import Authority, openssl
 from conftest import tool
-from origin import reply
+from origin import reply, switched
 from proxy import BUILD, cluster, listener, run, to_origin
 from sources import port_of
 
@@ -577,6 +577,26 @@ def test_what_an_endpoint_breaks_off_does_not_end_in_order(start, start_origin, 
         with pytest.raises(OSError):
             ended = connection.recv(65536)
             assert ended != b"", "it ended in order"
+
+
+def test_a_tunnel_without_close_notify_does_not_end_in_order(start, start_origin, authority, web):
+    async def switch(connection, request):
+        connection.send(switched(request))
+        await connection.until_closed()
+
+    origin = start_origin(handler=switch)
+    proxy = start(tls_config(origin, web.pair()))
+    for orderly in (True, False):
+        connection = connect(proxy.port, authority.client_context())
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        assert b" 101 " in connection.recv(65536)
+        if orderly:
+            connection.settimeout(wire.DEADLINE_S)
+            connection.unwrap().close()
+        else:
+            socket.close(connection.detach())
+        origin.wait_for(lambda: origin.connections[-1].lost, "the far end to be closed")
+        assert origin.connections[-1].was_reset != orderly
 
 
 def test_raw_tcp_with_tls_on_either_side(start, start_origin, authority, web):
