@@ -152,10 +152,9 @@ void Exchange::response_end() {
 }
 
 void Exchange::response_broken() {
-  if (stage == Stage::kTunnel) {
-    tunnel_up_closed_ = true;
-    end_tunnel_if_closed();
-    return;
+  if (stage == Stage::kTunnel) {  // which has no other word for it (RFC 9113 8.5)
+    reply_flag = "upstream_broken";
+    return fail_exchange();
   }
   reply_locally(502, "upstream_broken", "the upstream broke off its response");
   advance();

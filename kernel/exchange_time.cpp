@@ -47,6 +47,7 @@ void Exchange::arm_deadline() {
 // A body is on its way and somebody else is to make the next move.
 bool Exchange::moving_body() const {
   if (stage == Stage::kStream) return !handler_active || server->blocked() || request_wanted();
+  if (stage == Stage::kAwait && client != nullptr && client->blocked()) return true;
   return (stage == Stage::kGather || stage == Stage::kAwait) && request_wanted() && !server->body_done();
 }
 
@@ -84,8 +85,10 @@ void Exchange::on_deadline() {
   } else if (due(again_at_ms_)) {
     again_at_ms_ = 0;
     enter(Stage::kAttempt);
-  } else if (moving_body()) {
-    if (due(end_of(listener->config->timeouts.body, progress_ms_))) {
+  } else if (due(end_of(listener->config->timeouts.body, progress_ms_))) {
+    if (!moving_body()) {
+      touch();  // it is looked at again after as long
+    } else {
       count_bite("body_timeout");
       const bool sender_is_downstream = request_wanted() && !server->body_done() && !head_sent_;
       close_after_ = close_after_ || sender_is_downstream;

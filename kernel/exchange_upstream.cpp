@@ -96,10 +96,11 @@ void Exchange::attempt_connected() {
 // Head, what is kept of the body, then the rest as it comes.
 void Exchange::start_sending() {
   enter(Stage::kAwait);
+  touch();
   http::RequestWrite how;
   how.te_trailers = request.te_trailers;
   how.upgrade = offers_upgrade();
-  how.expect_continue = request.expect_continue && !gathered_ && !continue_sent_ && attempt == 1;
+  how.expect_continue = request.expect_continue && !gathered_ && !continue_sent_ && held_.empty();
   if (gathered_) {
     how.framing = {http::Body::kLength, held_.size(), false};
   } else if (!has_request_body()) {

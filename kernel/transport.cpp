@@ -15,7 +15,7 @@ Transport::Transport(Worker& worker, Socket socket, Side side) : worker_(worker)
 Transport::~Transport() { drop_pipe(); }
 
 void Transport::close() {
-  if (tls_ != nullptr && out_.empty() && socket_.open()) tls_->close_notify();
+  if (tls_ != nullptr && out_.empty() && !broken_ && socket_.open()) tls_->close_notify();  // broken off: not the end that it would say it is
   socket_.close();
   drop_pipe();
   out_.release();

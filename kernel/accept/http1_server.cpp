@@ -92,7 +92,7 @@ void Http1Server::wait_for_request() {
   if (in_.empty()) worker_.give_buffer(std::move(in_));
   waits_since_ms_ = worker_.reactor.now_ms();
   const config::Timeouts& timeouts = listener().config->timeouts;
-  std::uint64_t bound = ms(connection_.requests() == 0 ? timeouts.head : timeouts.idle);
+  std::uint64_t bound = ms(connection_.requests() == 0 || !in_.empty() ? timeouts.head : timeouts.idle);
   if (worker_.draining) bound = bound == 0 ? kLastRequestMs : std::min(bound, kLastRequestMs);
   deadline_.set_or_clear(bound == 0 ? 0 : waits_since_ms_ + bound);
 }
@@ -232,7 +232,7 @@ void Http1Server::pull() {
     if (io.blocked) break;
     if (io.closed || io.failed != 0) {
       eof_ = true;
-      if (state_ == State::kTunnel) {
+      if (state_ == State::kTunnel && io.closed) {
         x.request_end();
       } else {
         keep_ = false;

@@ -153,9 +153,10 @@ void TcpProxy::move_both() {
 
 void TcpProxy::cut(bool reset) {
   if (closed_) return;
-  if (reset) {
-    reset_on_close(connection_.transport.fd());
-    if (far_ != nullptr) reset_on_close(far_->transport.fd());
+  for (Transport* const each : {&connection_.transport, far_ != nullptr ? &far_->transport : nullptr}) {
+    if (each == nullptr) continue;
+    each->break_off();
+    if (reset) reset_on_close(each->fd());
   }
   close();
 }

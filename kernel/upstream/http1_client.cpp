@@ -98,6 +98,7 @@ void Http1Client::send_data(std::string_view data) { send_http1_body(transport_,
 
 void Http1Client::send_end(const http::Fields& trailers) {
   if (state_ == State::kTunnel) {
+    tunnel_ended_ = true;
     transport_.shut_when_sent();
   } else {
     end_http1_body(transport_, framing_, trailers);
@@ -111,9 +112,10 @@ void Http1Client::enter_tunnel() {
 
 void Http1Client::release(bool reusable) { pool_.release(*this, reusable); }
 
-bool Http1Client::clean() const {
+bool Http1Client::clean() {
   const std::size_t unread = pulling_ ? rest_ : in_.size();  // bytes after the response: whoever sent them is not to be trusted again
-  const bool more = transport_.tls() != nullptr && transport_.readable();  // the end, perhaps, of which the loop will not tell
+  // What came right behind a read that was full, or the end: the loop will not tell of it.
+  const bool more = transport_.readable() && (transport_.tls() != nullptr || !transport_.drained());
   return state_ == State::kDone && unread == 0 && !more && !eof_ && !transport_.hangup() && !transport_.broken() && transport_.all_sent() &&
          !transport_.blocked();
 }
@@ -128,6 +130,10 @@ void Http1Client::idle(std::uint64_t until_ms) {
 void Http1Client::close() {
   if (state_ == State::kClosed) return;
   if (requester_ != nullptr) pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);
+  if (state_ == State::kTunnel && !tunnel_ended_) {  // broken off, and the endpoint is told so (RFC 9113 8.5)
+    transport_.break_off();
+    reset_on_close(transport_.fd());
+  }
   state_ = State::kClosed;
   requester_ = nullptr;
   deadline_.clear();
@@ -140,7 +146,7 @@ void Http1Client::failed(std::uint32_t how) {
   if (requester == nullptr) return close();
   if (state_ == State::kHead) {
     requester->attempt_failed(how);
-  } else if (state_ == State::kTunnel) {
+  } else if (state_ == State::kTunnel && !transport_.broken()) {
     requester->response_end();
   } else {
     requester->response_broken();

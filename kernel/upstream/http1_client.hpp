@@ -38,7 +38,7 @@ class Http1Client final : public Pooled, public Upstream {
   void serve(Requester& requester);      // from now on
   Requester* requester() const { return requester_; }
   std::uint64_t served() const { return served_; }
-  bool clean() const;                    // nothing unread, unsent or broken: may serve another
+  bool clean();                          // nothing unread, unsent or broken: may serve another
   bool ended_idle(std::uint32_t events); // while nothing was expected: an end, or bytes that nobody asked for
   void idle(std::uint64_t until_ms);
   void close() override;
@@ -60,7 +60,7 @@ class Http1Client final : public Pooled, public Upstream {
   State state_ = State::kConnecting;
   http::Body framing_ = http::Body::kNone;       // of the request
   Requester* requester_ = nullptr;
-  bool pulling_ = false, eof_ = false;
+  bool pulling_ = false, eof_ = false, tunnel_ended_ = false;  // tunnel_ended_: by the requester
   bool may_pass_ = false;                        // the latest body might have gone past: for the next one's sake little is read with its head
   std::uint64_t served_ = 0, response_bytes_ = 0;
   Buffer in_;

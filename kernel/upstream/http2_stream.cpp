@@ -15,7 +15,7 @@ void Http2Stream::serve(Requester& requester, bool reused) {
   reused_ = reused;
   id_ = 0;
   refused_ = head_sent_ = has_body_ = end_given_ = end_sent_ = deferred_ = was_blocked_ = false;
-  begun_ = final_head_ = head_ready_ = head_told_ = ended_ = closed_ = reset_by_peer_ = delivering_ = over_ = websocket_ = tunnel_ = counted_ = false;
+  begun_ = final_head_ = head_ready_ = head_told_ = ended_ = closed_ = reset_by_peer_ = delivering_ = over_ = websocket_ = counted_ = false;
   failure_ = 0;
   reason_ = "";
   trailers_ = {};
@@ -245,7 +245,7 @@ void Http2Stream::deliver() {
       session_.worker().give_buffer(std::move(piece));
     } else if (failure_ != 0) {
       over_ = true;
-      tunnel_ ? x.response_end() : x.response_broken();
+      x.response_broken();
     } else if (head_told_ && ended_) {
       over_ = true;
       x.response_end();

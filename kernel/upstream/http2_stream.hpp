@@ -28,7 +28,7 @@ class Http2Stream final : public Upstream {
   void flush() override;
   bool blocked() const override { return !closed_ && out_.size() >= kOutBytesMax; }
   void pull() override;
-  void enter_tunnel() override { tunnel_ = true; }  // its bytes come as content does
+  void enter_tunnel() override {}  // its bytes come as content does
   bool reused() const override { return (reused_ && !reset_by_peer_) || refused_; }  // a reset says nothing of a connection grown stale
   bool unsent() const override { return !head_sent_ || refused_; }
   bool response_begun() const override { return begun_; }
@@ -77,7 +77,7 @@ class Http2Stream final : public Upstream {
   bool over_ = false;                      // its end was told
   std::uint32_t failure_ = 0;              // CLEAT_END_*, to be told
   const char* reason_ = "";
-  bool websocket_ = false, tunnel_ = false;  // an extended CONNECT was sent, and accepted
+  bool websocket_ = false;  // an extended CONNECT was sent
   bool counted_ = false;                   // the response's content has a length that is known
   std::uint64_t body_left_ = 0;
   std::uint64_t heard_before_ = 0;         // of the session, when the request began

@@ -54,7 +54,7 @@ class Connection(asyncio.Protocol):
         self.requests = []
         self.error = None            # what was wrong with the bytes, where the origin read them as requests
         self.closed = False          # the peer closed its side, or the connection is gone
-        self.lost = False
+        self.lost = self.was_reset = False
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
         return not self.origin.tls  # keep our side open, where it can be: scripts decide
 
     def connection_lost(self, error):
+        self.was_reset = isinstance(error, ConnectionResetError)
         self.feed.eof = self.closed = self.lost = True
         self._wake.set()
         self._room.set()

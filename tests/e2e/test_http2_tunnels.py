@@ -152,7 +152,8 @@ def test_a_client_that_resets_its_tunnel_closes_it(client, origin):
     client.wait(lambda: client.streams[number].status == 200, "the tunnel")
     client.h2.reset_stream(number, CANCEL)
     client.flush()
-    origin.wait_for(lambda: origin.connections[-1].closed, "the far end to be closed")
+    origin.wait_for(lambda: origin.connections[-1].lost, "the far end to be closed")
+    assert origin.connections[-1].was_reset
 
 
 def test_an_endpoint_that_resets_its_tunnel(client, origin):
@@ -167,4 +168,4 @@ def test_an_endpoint_that_resets_its_tunnel(client, origin):
     client.wait(lambda: client.streams[number].status == 200, "the tunnel")
     client.data(number, b"x")
     stream = client.response(number)
-    assert stream.reset is not None or stream.ended
+    assert stream.reset == CONNECT_ERROR and not stream.ended

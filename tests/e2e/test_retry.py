@@ -2,6 +2,7 @@
 # ctest: wires
 # ctest: isolated
 
+import asyncio
 import json
 import time
 
@@ -107,6 +108,47 @@ def test_where_post_is_allowed_the_body_is_sent_again_whole(proxy, origin):
     with proxy.client() as client:
         assert post(client, "/posts", b"x" * 1000).status == 200
     assert [request.body for request in origin.saw()] == [b"x" * 1000] * 3
+
+
+def continued(origin, thinks_s=0.0, first="503 Service Unavailable"):
+    """An origin that answers so once, and then says 100 to who waits for it; and what heads it has seen."""
+    heads = []
+
+    async def head_handler(connection, head):
+        heads.append(head)
+        if len(heads) == 1:
+            connection.send(busy(first, "Retry-After: 1\r\nConnection: close\r\n"))
+            return connection.close()
+        await asyncio.sleep(thinks_s)
+        if head.has("Expect"):
+            connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await connection.body_of(head)
+        connection.send(reply(head.body))
+
+    origin.head_handler = head_handler
+    return heads
+
+
+def post_when_told(client):
+    client.send(b"POST /posts HTTP/1.1\r\nHost: a.example\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+    client.peek_for(b"HTTP/1.1 100 Continue\r\n")
+    client.send(b"body")
+    return client.response()
+
+
+def test_a_client_that_waits_for_100_is_told_by_the_next_attempt(proxy, origin):
+    heads = continued(origin)
+    with proxy.client() as client:
+        assert post_when_told(client).body == b"body"
+    assert len(heads) == 2
+
+
+def test_a_wait_before_the_next_attempt_is_none_for_the_body(start, origin):
+    heads = continued(origin, 0.2, "429 Too Many Requests")
+    proxy = start(retrying([origin], {"methods": ["POST"], "on": ["throttled"], "retry_after_max": "1s"}, timeouts={"body": "800ms"}))
+    with proxy.client() as client:
+        assert post_when_told(client).body == b"body"
+    assert len(heads) == 2
 
 
 def test_a_body_over_the_bound_is_sent_once(proxy, origin):

@@ -3,6 +3,8 @@
 # ctest: wires
 
 import asyncio
+import pathlib
+import re
 import time
 
 import pairing
@@ -50,6 +52,13 @@ class Clock:
         if kind is None:
             took = time.monotonic() - self.began
             assert SHORT_S * 0.9 <= took < SHORT_S + SLACK_S, f"after {took:.2f} s, wanted {SHORT_S}"
+
+
+@pairing.needs_http1_down("exact bytes")
+def test_a_head_that_began_behind_a_request_is_a_head(proxy, origin):
+    with proxy.client("head") as client, Clock():
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\nGET / HT")
+        assert wire.status_of_replies(client.rest()) == [200, 408]
 
 
 @pairing.needs_http1_down("exact bytes")
@@ -163,6 +172,51 @@ def test_a_request_body_that_stops_is_answered_408_and_never_completed_upstream(
         with pytest.raises(wire.Incomplete):
             wire.requests_in(data)
         origin.wait_for(lambda c=connection: c.closed, "the upstream connection's end")
+
+
+@pairing.needs_http1_up("an endpoint that does not read")
+def test_a_request_body_that_the_endpoint_does_not_take_is_answered_504(proxy, origin):
+    async def head_handler(connection, _):
+        connection.transport.pause_reading()
+        await connection.until_closed()
+
+    origin.head_handler = head_handler
+    size = 64 * 1024 * 1024
+    with proxy.client("body") as client:
+        client.send(f"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {size}\r\n\r\n".encode())
+        client.socket.settimeout(SHORT_S)
+        piece, sent = b"x" * 65536, 0
+        with pytest.raises(OSError):
+            while sent < size:
+                sent += client.socket.send(piece)
+        client.socket.settimeout(wire.DEADLINE_S)
+        assert client.response().status == 504
+
+
+@pairing.measures_time
+def test_waiting_for_an_endpoint_costs_nothing_after_the_bodies_timeout(proxy, origin):
+    """Its deadline had passed, and was looked at in every turn of the clock: 125 times a second for each exchange."""
+    answers = origin.event()
+
+    async def handler(connection, _):
+        await answers.wait()
+        connection.send(reply())
+
+    origin.handler = handler
+
+    def turns():
+        threads = pathlib.Path(f"/proc/{proxy.process.pid}/task").iterdir()
+        return {one.name: int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (one / "status").read_text(), re.M)[1]) for one in threads}
+
+    with proxy.client("body") as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        time.sleep(2 * SHORT_S)
+        before = turns()
+        time.sleep(1)
+        after = turns()
+        assert max(after[one] - before[one] for one in before) < 40
+        origin.set_event(answers)
+        assert client.response().status == 200
 
 
 def test_a_connect_that_hangs_is_answered_503(proxy):

@@ -14,7 +14,7 @@ import pytest
 import wire
 from certificates import Authority, openssl
 from conftest import tool
-from origin import reply
+from origin import reply, switched
 from proxy import BUILD, cluster, listener, run, to_origin
 from sources import port_of
 
@@ -548,6 +548,55 @@ def test_a_response_that_ends_with_the_connection_must_end_in_order(start, start
     with proxy.client() as client:
         with pytest.raises((wire.Incomplete, AssertionError)):
             client.get("/")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("raw", [False, True])
+def test_what_an_endpoint_breaks_off_does_not_end_in_order(start, start_origin, authority, web, raw, version):
+    """Half must not pass for the whole where the connection's end is the only end there is."""
+    origin = start_origin()
+    enough = origin.event()
+
+    async def half(connection):
+        await connection.request()
+        connection.send(b"half of it" if raw else b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf of it\r\n")
+        await enough.wait()
+        connection.reset()
+
+    origin.on_connection = half
+    tcp = {"workers": 1, "listeners": [{"name": "in", "address": "127.0.0.1:0", "protocol": "tcp", "cluster": "origin", "tls": web.pair()}], "clusters": [cluster(origin)]}
+    proxy = start(tcp if raw else tls_config(origin, web.pair()))
+    context = authority.client_context(minimum_version=version, maximum_version=version)
+    plain = socket.create_connection(("127.0.0.1", proxy.port), timeout=wire.DEADLINE_S)
+    with context.wrap_socket(plain, server_hostname="a.example", suppress_ragged_eofs=False) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\nHost: a.example\r\n\r\n")
+        got = b""
+        while not got.endswith(b"half of it"):
+            got += connection.recv(65536)
+        origin.set_event(enough)
+        with pytest.raises(OSError):
+            ended = connection.recv(65536)
+            assert ended != b"", "it ended in order"
+
+
+def test_a_tunnel_without_close_notify_does_not_end_in_order(start, start_origin, authority, web):
+    async def switch(connection, request):
+        connection.send(switched(request))
+        await connection.until_closed()
+
+    origin = start_origin(handler=switch)
+    proxy = start(tls_config(origin, web.pair()))
+    for orderly in (True, False):
+        connection = connect(proxy.port, authority.client_context())
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        assert b" 101 " in connection.recv(65536)
+        if orderly:
+            connection.settimeout(wire.DEADLINE_S)
+            connection.unwrap().close()
+        else:
+            socket.close(connection.detach())
+        origin.wait_for(lambda: origin.connections[-1].lost, "the far end to be closed")
+        assert origin.connections[-1].was_reset != orderly
 
 
 def test_raw_tcp_with_tls_on_either_side(start, start_origin, authority, web):

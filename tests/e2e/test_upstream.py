@@ -177,6 +177,23 @@ def test_bytes_after_a_reply_spoil_the_connection(proxy, origin):
 
 
 @pairing.needs_http1_up("exact bytes")
+def test_bytes_after_a_reply_that_fills_a_read_spoil_the_connection(start, start_origin):
+    """One read takes the reply and no more: what lies behind it has been told of already."""
+    size = 68 * 1024  # Worker::kScratchBytes
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {size - 42}\r\n\r\n".encode()
+    assert len(head) == 42
+
+    async def handler(connection, request):
+        connection.send(head + b"x" * (size - 42) + reply(b"poison") if request.target == "/long" else reply(b"well"))
+
+    proxy = start(to_origin(start_origin(handler=handler)))
+    for _ in range(5):  # now and then the bytes come in two reads
+        with proxy.client() as client:
+            assert len(client.get("/long").body) == size - 42
+            assert client.get("/").body == b"well"
+
+
+@pairing.needs_http1_up("exact bytes")
 def test_bytes_on_an_idle_connection_spoil_it(proxy, origin):
     """A reply to a request that was never sent must not answer the next one."""
     with proxy.client() as client:
