@@ -26,7 +26,7 @@ cleat_status find_owner(cleat_instance self, std::uint64_t owner, Subject*& foun
   const Found at = find_subject(owner, kind);
   if (at.x == nullptr) return at.status;
   const HookNumber running = at.worker->running_hook(*at.x);
-  if (running == HookNumber::kEnd) return wrong_phase("timer arm: the exchange is over");
+  if (is_of_exchange_end(running)) return wrong_phase("timer arm: the exchange is over");
   if (running == HookNumber::kConnectionEnd) return wrong_phase("timer arm: the connection is over");
   found = at.x;
   return CLEAT_OK;

@@ -21,7 +21,6 @@
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/library.hpp"
 #include "kernel/hooks/note.hpp"
-#include "plugin_api/ext/handler.h"
 #include "plugin_api/isolation/child/host.hpp"
 
 namespace cleat::isolation {
@@ -50,7 +49,8 @@ std::string refuse_extensions(const std::string& file) {
   return "requires " + missing + ", which a plugin in a process of its own does not have: run it in the kernel's, or make it optional";
 }
 
-std::uint64_t hooks_of(const cleat_plugin& table) {
+std::uint64_t hooks_of(const hooks::Library& library) {
+  const cleat_plugin& table = library.table();
   std::uint64_t set = 0;
   const auto add = [&](bool there, HookNumber number) {
     if (there) set |= std::uint64_t{1} << static_cast<unsigned>(number);
@@ -69,6 +69,12 @@ std::uint64_t hooks_of(const cleat_plugin& table) {
   add(table.on_response_trailers != nullptr, HookNumber::kResponseTrailers);
   add(table.on_reply != nullptr, HookNumber::kReply);
   add(table.on_end != nullptr, HookNumber::kEnd);
+  if (const cleat_plugin_handler* const handler = library.handler()) {
+    add(true, HookNumber::kHandle);
+    add(handler->on_handle_body != nullptr, HookNumber::kHandleBody);
+    add(handler->on_handle_end != nullptr, HookNumber::kHandleEnd);
+    add(handler->on_writable != nullptr, HookNumber::kWritable);
+  }
   return set;
 }
 
@@ -211,12 +217,11 @@ void Process::load(const Control::Frame& request) {
   loaded_ = true;
   const hooks::Library& loaded = **library;
   Writer writer;
-  writer.number(hooks_of(loaded.table()));
+  writer.number(hooks_of(loaded));
   writer.number(static_cast<std::uint8_t>(loaded.table().on_event != nullptr));
   writer.number(static_cast<std::uint8_t>(loaded.table().on_drain != nullptr));
   writer.number(static_cast<std::uint8_t>(loaded.table().on_shutdown != nullptr));
   std::vector<std::string_view> halves;
-  if (loaded.handler() != nullptr) halves.emplace_back(CLEAT_EXT_HANDLER);
   if (loaded.balancer() != nullptr) halves.emplace_back(CLEAT_EXT_BALANCER);
   if (loaded.config_source() != nullptr) halves.emplace_back(CLEAT_EXT_CONFIG_SOURCE);
   if (loaded.tls() != nullptr) halves.emplace_back(CLEAT_EXT_TLS);

@@ -190,6 +190,12 @@ void ChildWorker::handle() {
     }
     case ToProcess::kAnswer: return;  // of a question that was given up
     case ToProcess::kCallEvent: return call_event();
+    case ToProcess::kWritable: {
+      Subject* const x = find(reader.number<std::uint64_t>());
+      if (!reader.ok()) die("that there is room for an answer is not whole");
+      if (x != nullptr && x->handling.active()) writable(*x);
+      return;
+    }
   }
   die("a message of an unknown type came from the kernel");
 }
@@ -285,6 +291,12 @@ void ChildWorker::callback(hooks::Hook hook, const std::function<void()>& call) 
     process.control.log(CLEAT_WARN, std::string(hooks::hook_name(hook)) + ": " + caught());
   }
   send_dirty();
+}
+
+void ChildWorker::writable(Subject& x) {
+  const hooks::Instance& instance = *process.instance();
+  if (instance.handler == nullptr || instance.handler->on_writable == nullptr) return;
+  callback(hooks::Hook::kWritable, [&] { instance.handler->on_writable(instance.self, x.handle); });
 }
 
 void ChildWorker::call_event() {

@@ -109,12 +109,14 @@ class ChildWorker {
 
   // --- worker_hooks.cpp ---
   void hook();
+  void run_hook(Subject& x, Call& call);
   std::uint32_t call_hook(Subject& x, Call& call, std::string& words);
   void done(Subject& x, Call& call, std::uint32_t verdict, std::string_view words);
   void forget(Subject& x);
   void drop_ticket(Subject& x, std::size_t lane);
   void give_up(Subject& x, std::size_t lane);
 
+  void writable(Subject& x);
   void call_event();
   void cancel_calls();
   void send_dirty();

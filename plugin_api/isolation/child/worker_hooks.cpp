@@ -15,8 +15,23 @@ hooks::Hook hook_of(HookNumber number) {
   using hooks::Hook;
   constexpr std::array<Hook, static_cast<std::size_t>(HookNumber::kCount)> kHooks = {
       Hook::kConnection, Hook::kTls, Hook::kConnectionEnd, Hook::kRequest, Hook::kRoute, Hook::kRequestBody, Hook::kRequestTrailers, Hook::kAttempt,
-      Hook::kAttemptEnd, Hook::kResponse, Hook::kResponseBody, Hook::kResponseTrailers, Hook::kReply, Hook::kEnd};
+      Hook::kAttemptEnd, Hook::kResponse, Hook::kResponseBody, Hook::kResponseTrailers, Hook::kReply, Hook::kEnd, Hook::kHandle, Hook::kHandleBody,
+      Hook::kHandleEnd, Hook::kWritable};
   return kHooks[static_cast<std::size_t>(number)];
+}
+
+bool is_of_handler(HookNumber hook) { return hook == HookNumber::kHandle || hook == HookNumber::kHandleBody; }
+
+std::uint32_t call_handler(const hooks::Instance& instance, Subject& x, HookNumber hook) {
+  if (instance.handler == nullptr) return CLEAT_CONTINUE;
+  const cleat_plugin_handler& table = *instance.handler;
+  switch (hook) {
+    case HookNumber::kHandle: return table.on_handle(instance.self, x.handle);
+    case HookNumber::kHandleBody: return table.on_handle_body == nullptr ? CLEAT_CONTINUE : table.on_handle_body(instance.self, x.handle, x.now.head.extra);
+    default:
+      if (table.on_handle_end != nullptr && x.handling.asked) table.on_handle_end(instance.self, x.handle);
+      return CLEAT_CONTINUE;
+  }
 }
 
 std::uint32_t call_table(const hooks::Instance& instance, Subject& x, HookNumber hook) {
@@ -43,6 +58,10 @@ std::uint32_t call_table(const hooks::Instance& instance, Subject& x, HookNumber
     case HookNumber::kEnd:
       if (table.on_end != nullptr) table.on_end(instance.self, x.handle);
       return CLEAT_CONTINUE;
+    case HookNumber::kHandle:
+    case HookNumber::kHandleBody:
+    case HookNumber::kHandleEnd: return call_handler(instance, x, hook);
+    case HookNumber::kWritable:
     case HookNumber::kCount: break;
   }
   return CLEAT_CONTINUE;
@@ -59,7 +78,7 @@ void ChildWorker::hook() {
   const auto number = reader.number<HookNumber>();
   const auto handle = reader.number<std::uint64_t>();
   const HandleKind kind = is_of_connection(number) ? HandleKind::kConnection : HandleKind::kExchange;
-  if (!reader.ok() || number >= HookNumber::kCount || handle_kind(handle) != kind || handle_worker(handle) != index || !started_) {
+  if (!reader.ok() || number >= HookNumber::kWritable || handle_kind(handle) != kind || handle_worker(handle) != index || !started_) {
     die("a hook's call cannot be");
   }
   if (stopped_) return;
@@ -79,16 +98,27 @@ void ChildWorker::hook() {
   call.suspended = false;
   call.operations.clear();
   if (lane_of(number) == HookLane::kHead) x.head_hook = number;
+  x.replied = false;
+  if (number == HookNumber::kHandle) x.handling = {.asked = true};
+  if (number == HookNumber::kHandleEnd) x.handling.ended = true;
   if (Subject::Piece* const piece = x.piece_of(number)) {
     piece->bytes.clear();
     piece->changed = false;
     piece->bytes.append(x.now.piece);
   }
+  run_hook(x, call);
+}
 
+void ChildWorker::run_hook(Subject& x, Call& call) {
+  const HookNumber number = call.hook;
+  const auto lane = static_cast<std::size_t>(lane_of(number));
   std::string words;
   std::uint32_t verdict = call_hook(x, call, words);
   send_dirty();
-  if (!has_verdict(number)) return forget(x);
+  if (!has_verdict(number)) {
+    if (number != HookNumber::kHandleEnd || x.now.head.extra == 0) forget(x);
+    return;
+  }
   if (verdict == CLEAT_SUSPEND) {
     if (call.ticket != 0) {
       call.suspended = true;
@@ -121,6 +151,9 @@ std::uint32_t ChildWorker::call_hook(Subject& x, Call& call, std::string& words)
   }
   if (verdict > CLEAT_UNSUBSCRIBE) {
     words = "answered " + std::to_string(verdict) + ", which is no verdict";
+    verdict = CLEAT_FAIL;
+  } else if (verdict == CLEAT_UNSUBSCRIBE && is_of_handler(number)) {
+    words = "answered what a handler may not";
     verdict = CLEAT_FAIL;
   } else if (verdict == CLEAT_FAIL && words.empty()) {
     words = hooks::take_plugin_error();
@@ -160,11 +193,11 @@ void ChildWorker::done(Subject& x, Call& call, std::uint32_t verdict, std::strin
   call.operations.clear();
   if (verdict != CLEAT_UNSUBSCRIBE || handle_kind(x.handle) != HandleKind::kExchange) return;
   for (std::size_t lane = 0; lane < x.calls.size(); ++lane) {  // its other hooks have nobody to wait for
-    if (!x.calls[lane].suspended) continue;
+    if (!x.calls[lane].suspended || (x.handling.active() && is_of_handler(x.calls[lane].hook))) continue;
     drop_ticket(x, lane);
     done(x, x.calls[lane], CLEAT_CONTINUE, {});
   }
-  forget(x);
+  if (!x.handling.active()) forget(x);
 }
 
 // A suspended hook whose resumption would mean nothing any more. The kernel's side counts on a kDone for it all the same.
@@ -204,6 +237,11 @@ void ChildWorker::resume(std::uint64_t handle, HookLane lane, std::uint32_t numb
   Call& call = x->calls[static_cast<std::size_t>(lane)];
   if (!call.suspended || call.ticket != number) return;
   call.ticket = 0;  // it was claimed
+  if (call.hook == HookNumber::kHandle && verdict != CLEAT_FAIL && !(verdict == CLEAT_REPLIED && x->replied)) {
+    call.suspended = false;  // asked again, from the start
+    return run_hook(*x, call);
+  }
+  if (call.hook == HookNumber::kHandleBody && verdict == CLEAT_UNSUBSCRIBE) verdict = CLEAT_CONTINUE;
   done(*x, call, verdict, {});
 }
 
