@@ -14,6 +14,7 @@ from load import Load
 from origin import reply
 from processes import alive, children, wait_until
 from proxy import SANITIZED, cluster, listener
+from wire import Incomplete
 
 TO_ORIGIN = [{"match": {"prefix": "/"}, "cluster": "origin"}]
 OPTIONS = {"kind": "process"}
@@ -182,7 +183,7 @@ def test_memory_is_bounded(start, origin):
     assert ask(proxy, "closed").status == 200
 
 
-@pytest.mark.parametrize("where", ["socket", "size", "ring", "position"])
+@pytest.mark.parametrize("where", ["socket", "size", "answer", "ring", "position"])
 def test_what_must_not_be_sent_is_a_crash(start, origin, where):
     proxy = start(config(origin, use="scribbles"))
     with Load(proxy.ports["others"], clients=2) as load:
@@ -192,6 +193,139 @@ def test_what_must_not_be_sent_is_a_crash(start, origin, where):
     load.assert_no_failure()
     wait_up(proxy, "closed")
     assert ask(proxy, "closed").status == 200
+
+
+def handling(options=None, chain=(), timeout="10s"):
+    """The plugin `answers`, isolated, as the handler of everything."""
+    own = {"name": "own", "use": "answers", "isolation": {**OPTIONS, **(options or {})}}
+    return {"workers": 1, "plugin_path": [str(PLUGINS)], "plugins": [own, {"name": "stats", "use": "stats"}],
+            "listeners": [listener([{"match": {"prefix": "/"}, "handler": "own", "timeout": timeout}], name="own", chain=list(chain)),
+                          listener([{"match": {"prefix": "/"}, "reply": {"status": 200, "body": "fine"}}], name="others"),
+                          listener([{"match": {"prefix": "/"}, "handler": "stats"}], name="stats")]}
+
+
+CALL, ENDED = "1 call in flight failed", r"error plugin/own the process \d+ of \S+answers.so"
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+@pytest.mark.parametrize("how", ["crash", "promise-crash", "body-crash"])
+def test_a_handler_that_crashes_before_its_answer_has_begun_is_a_500(start, how):
+    proxy = start(handling())
+    assert ask(proxy, "own").body == b"handled\n"
+    answer = ask(proxy, "own", answer=how)
+    assert answer.status == 500
+    proxy.wait_for_line(rf"{ENDED} was killed by signal 6 .*; {CALL}")
+    assert ask(proxy, "own").status in (200, 500)  # 500: it is not there yet
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+    assert stat(proxy, "cleat_isolation_restarts_total", "own") == 1
+    assert stat(proxy, "cleat_isolation_failed_calls_total", "own") >= 1
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+def test_an_answer_that_has_begun_is_cut_off_by_a_crash(start):
+    proxy = start(handling())
+    with proxy.client("own") as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='begun-crash')}\r\n".encode())
+        with pytest.raises(Incomplete) as broken:
+            client.response()
+    assert b"200 OK" in broken.value.got and b"begun" in broken.value.got
+    proxy.wait_for_line(rf"{ENDED} was killed by signal 6 .*; {CALL}")
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+def test_two_answers_end_with_the_process_and_other_traffic_does_not(start):
+    proxy = start(handling())
+    with Load(proxy.ports["others"], clients=4) as load, proxy.client("own") as waits:
+        waits.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='waits')}\r\n".encode())
+        assert ask(proxy, "own", answer="promise-crash").status == 500
+        assert waits.response().status == 500
+        proxy.wait_for_line(rf"{ENDED} .*; 2 calls in flight failed")
+        load.wait_for_answers(50)
+    load.assert_no_failure()
+
+
+@pytest.mark.parametrize("how, status", [("hang", 500), ("promise-hang", 500)])
+def test_a_handler_that_hangs_is_ended(start, how, status):
+    proxy = start(handling({"hang": "500ms"}))
+    before = time.monotonic()
+    assert ask(proxy, "own", answer=how).status == status
+    assert time.monotonic() - before < 10
+    proxy.wait_for_line(r"plugin/own the process \d+ of \S+ is stuck: its thread of worker 0 has done nothing for 500 ms")
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+def test_an_answer_that_has_begun_is_cut_off_by_a_hang(start):
+    proxy = start(handling({"hang": "500ms"}))
+    with proxy.client("own") as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='begun-hang')}\r\n".encode())
+        with pytest.raises(Incomplete):
+            client.response()
+    proxy.wait_for_line(r"plugin/own the process \d+ of \S+ is stuck")
+
+
+def test_a_handler_that_waits_is_not_stuck(start):
+    proxy = start(handling({"hang": "300ms"}, timeout="1200ms"))  # four times what it takes to be stuck
+    assert ask(proxy, "own", answer="waits").status == 504
+    assert ask(proxy, "own").body == b"handled\n"
+    assert stat(proxy, "cleat_isolation_restarts_total", "own") == 0
+
+
+@pytest.mark.parametrize("how", ["body-reply", "body-later"])
+@pytest.mark.parametrize("size", [0, 5, 300_000])
+def test_a_handler_replies_when_it_has_the_whole_body(start, how, size):
+    proxy = start(handling())
+    with proxy.client("own") as client:
+        client.send(f"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {size}\r\n{asks(answer=how)}\r\n".encode() + b"x" * size)
+        answer = client.response()
+        assert (answer.status, answer.body) == (200, str(size).encode())
+        assert client.get("/").body == b"handled\n"
+
+
+@pytest.mark.parametrize("chain", [(), ("own",)])
+def test_a_handler_is_told_that_no_more_is_wanted_and_in_the_chain_of_the_end_too(start, chain):
+    proxy = start(handling(chain=chain, timeout="200ms"))
+    assert ask(proxy, "own", answer="waits").status == 504
+    proxy.wait_for_line(r"plugin/own it is not wanted any more")
+    if chain:
+        proxy.wait_for_line(r"plugin/own and it is over")
+    assert ask(proxy, "own", answer="text").body == b"handled\n"
+    assert chain or "and it is over" not in proxy.log()
+
+
+def test_a_handler_whose_process_is_not_there_is_a_500(start, tmp_path):
+    file = tmp_path / "answers.so"
+    content = (PLUGINS / "answers.so").read_bytes()
+    file.write_bytes(content)
+    made = handling()
+    made["plugins"][0]["use"] = str(file)
+    proxy = start(made)
+    file.unlink()
+    for child in hosts(proxy):
+        os.kill(child, signal.SIGKILL)
+    proxy.wait_for_line(r"plugin/own .*cannot be started again")
+    assert ask(proxy, "own").status == 500
+    file.write_bytes((PLUGINS / "blocks.so").read_bytes())  # another handler
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+def test_a_file_that_is_no_handler_any_more_is_a_500(start, tmp_path):
+    file = tmp_path / "answers.so"
+    file.write_bytes((PLUGINS / "answers.so").read_bytes())
+    made = handling()
+    made["plugins"][0]["use"] = str(file)
+    proxy = start(made)
+    file.unlink()
+    file.write_bytes((PLUGINS / "crashes.so").read_bytes())
+    for child in hosts(proxy):
+        os.kill(child, signal.SIGKILL)
+    wait_until(lambda: stat(proxy, "cleat_isolation_restarts_total", "own") == 1, "it is started again")
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").status == 500
 
 
 @pytest.mark.parametrize("stuck", [False, True])

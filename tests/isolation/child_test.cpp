@@ -132,9 +132,9 @@ TEST_CASE("a plugin that only is validated needs no rings") {
 
 TEST_CASE("a plugin is refused that requires what a process of its own does not have, or that cannot be loaded") {
   Kernel kernel;
-  const Answer refused = kernel.load(plugin_file("wants_handler"));
+  const Answer refused = kernel.load(plugin_file("wants_balancer"));
   CHECK(refused.status == CLEAT_UNSUPPORTED);
-  CHECK(refused.error.starts_with("requires cleat.handler/1, which"));
+  CHECK(refused.error.starts_with("requires cleat.balancer/1, which"));
   const Answer missing = kernel.load("/nowhere/x.so");
   CHECK(missing.status == CLEAT_FAILED);
   CHECK(missing.error == "No such file or directory");
