@@ -32,6 +32,7 @@ void Lane::on_writable(cleat_exchange x) {
 }
 
 void Lane::on_handle_end(cleat_exchange x) {
+  if (State* const state = state_of(x, false)) state->answered = true;  // a call that is answered later makes nobody wait again
   await(x, false);
   tell(HookNumber::kHandleEnd, x);
 }
