@@ -23,6 +23,7 @@ namespace cleat::isolation {
 inline constexpr int kControlDescriptor = 3;  // the socket
 inline constexpr int kMemoryDescriptor = 4;   // the memory file: for worker 0, 1 ...: ring to the process, ring from it
 inline constexpr int kFirstEventDescriptor = 5;  // for worker w: 5 + 2w wakes the process's thread, 6 + 2w wakes the kernel's side
+inline constexpr std::uint32_t kVisitedBytesMax = 64 * 1024;  // of the metrics in one answer
 inline constexpr std::uint32_t kControlFrameMax = 16 * 1024 * 1024;
 
 // --- messages on a ring to the process ---
@@ -120,11 +121,14 @@ enum class Function : std::uint16_t {
   kCallPause,   // u64 call, u32 on                                       -> -
   kCallCancel,  // u64 call                                               -> -
   kEventPublish,  // text name, data                                      -> -
-  // On a ring alone: cleat.handler/1's host half, of an exchange of which on_handle was told.
+  // On a ring alone. Of cleat.handler/1's host half: of an exchange of which on_handle was told.
   kHandlerStart,  // u64 exchange, u32 status, fields                     -> -
   kHandlerWrite,  // u64 exchange, text data                              -> u64 accepted
   kHandlerFinish, // u64 exchange, fields                                 -> -
   kHandlerAbort,  // u64 exchange                                         -> -
+  kMetricsVisit,  // u64 at                                               -> u64 whole, text: the bytes from `at` on, as many as one message may
+                  // hold, of all metrics as they stood when that worker asked with 0: { u32 kind, text name, help (both empty: as before), fields
+                  // labels, i64 value, list of u64 bounds, list of u64 buckets } for each series, in cleat.metrics/1's order
   // On the control socket, from the process.
   kMetadataKey = 64,   // text name                         -> u32 key
   kMetricDefine,       // u32 kind, text name, help, list of texts, list of u64 bounds, u64 series_max -> u64 metric

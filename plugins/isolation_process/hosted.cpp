@@ -463,6 +463,7 @@ void Hosted::turn(Clock::time_point until) {
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
     if (lanes_[worker]->behind.load() && lanes_[worker]->running.load()) post(*lanes_[worker], worker);
   }
+  show_metrics();
   if (Clock::now() >= look_at_) look_at_rings();
 }
 

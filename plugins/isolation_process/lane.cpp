@@ -104,6 +104,12 @@ void Lane::leave() {
   kept_.clear();
   kept_bytes_ = 0;
   behind.store(false);
+  visiting_ = 0;
+  visited_ = {};
+  {
+    const std::lock_guard lock(shown_mutex_);
+    shown_.reset();
+  }
   series_.clear();
   connections_.clear();
   process_.reset();
@@ -273,6 +279,7 @@ void Lane::drain() {
   }
   if (!current()) return;
   write_kept();
+  take_shown();
   if (ping.exchange(false)) {
     Writer nothing;  // forgetting what is not known: it has only to be read
     nothing.number(ToProcess::kForget);
@@ -370,9 +377,47 @@ void Lane::take_last_samples() {
   }
 }
 
+void Lane::show(std::string metrics) {
+  const std::lock_guard lock(shown_mutex_);
+  shown_ = std::move(metrics);
+}
+
+void Lane::take_shown() {
+  if (visiting_ == 0) return;
+  std::optional<std::string> shown;
+  {
+    const std::lock_guard lock(shown_mutex_);
+    shown.swap(shown_);
+  }
+  if (!shown) return;
+  visited_ = std::move(*shown);
+  give_metrics(std::exchange(visiting_, 0), 0);
+}
+
+void Lane::give_metrics(std::uint32_t number, std::uint64_t at) {
+  const std::string_view left = std::string_view(visited_).substr(static_cast<std::size_t>(std::min<std::uint64_t>(at, visited_.size())));
+  const std::string_view piece = left.substr(0, kVisitedBytesMax);
+  Writer message;
+  message.number(ToProcess::kAnswer);
+  message.number(number);
+  message.number(CLEAT_OK);
+  message.text(std::string_view());
+  message.number(std::uint64_t{visited_.size()});
+  message.text(piece);
+  const bool last = piece.size() == left.size();
+  write_or_keep(std::move(message.bytes));
+  if (last) visited_ = {};
+}
+
 // --- what it asks for ---
 
 void Lane::answer(const Question& question) {
+  if (question.function == Function::kMetricsVisit) {
+    if (question.amount != 0) return give_metrics(question.number, question.amount);
+    visiting_ = question.number;
+    wants_metrics.store(true);
+    return hosted_.wake();  // its thread reads them: of many that takes long
+  }
   Writer out;
   const cleat_status status = ask(question, out);
   Writer message;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -45,6 +47,8 @@ class Lane {
   std::atomic<std::uint32_t> awaited{0};    // answers of the handler that are being made, while no call of theirs is in flight
   std::atomic<std::uint32_t> lost{0};       // that were in flight when the lane left a process that its own thread has not seen end yet
   std::atomic<bool> behind{false};          // messages wait for room in the ring: drain again soon
+  std::atomic<bool> wants_metrics{false};   // all that there are, by show()
+  void show(std::string metrics);           // then a drain is posted
   std::atomic<bool> ping{false};            // the next drain says something to the process that it has to read
 
  private:
@@ -81,6 +85,8 @@ class Lane {
   void operate(const Message& message);
   void answer(const Question& question);
   cleat_status ask(const Question& question, cleat::isolation::Writer& out);
+  void take_shown();
+  void give_metrics(std::uint32_t number, std::uint64_t at);
   cleat_status make_answer(const Question& question, cleat::isolation::Writer& out);
   void await(cleat_exchange x, bool on);
   static void cut_off(cleat_exchange x);
@@ -109,6 +115,10 @@ class Lane {
   std::unordered_map<cleat_call, std::uint64_t> calls_;       // of the process's: the owner it named
   std::unordered_set<cleat_conn> connections_;                // that have begun in this life
   std::unordered_set<cleat_exchange> awaited_;
+  std::uint32_t visiting_ = 0;                                // the question that waits for all metrics; 0: none
+  std::string visited_;                                       // as they were told from the beginning
+  std::mutex shown_mutex_;
+  std::optional<std::string> shown_;                          // under it
 };
 
 // What cleat.kv/1 and cleat.events/1 answer, from any thread.

@@ -159,6 +159,7 @@ bool Message::read_arguments(Function function, Reader& in) {
       q.owner = in.number<std::uint64_t>();
       q.fields = read_fields(in);
       break;
+    case Function::kMetricsVisit: q.amount = in.number<std::uint64_t>(); break;
     case Function::kHandlerAbort: q.owner = in.number<std::uint64_t>(); break;
     default: return false;
   }

@@ -69,7 +69,42 @@ cleat_status ask_on_control(cleat_instance self, Process& process, Function func
   }
 }
 
+struct Visited {
+  Writer out;
+  std::string name;
+};
+
+void visited(void* user, const cleat_metric_view* metric) {
+  auto& [out, name] = *static_cast<Visited*>(user);
+  const bool again = view(metric->name) == name;
+  out.number(metric->kind);
+  out.text(again ? cleat_str{} : metric->name);
+  out.text(again ? cleat_str{} : metric->help);
+  if (!again) name = view(metric->name);
+  out.number(static_cast<std::uint32_t>(metric->label_count));
+  for (std::uint64_t i = 0; i < metric->label_count; ++i) {
+    out.text(metric->labels[i].name);
+    out.text(metric->labels[i].value);
+  }
+  out.number(metric->value);
+  const bool histogram = metric->kind == CLEAT_HISTOGRAM;
+  out.number(static_cast<std::uint32_t>(histogram ? metric->bound_count : 0));
+  for (std::uint64_t i = 0; histogram && i < metric->bound_count; ++i) out.number(metric->bounds[i]);
+  out.number(static_cast<std::uint32_t>(histogram ? metric->bound_count + 1 : 0));
+  for (std::uint64_t i = 0; histogram && i <= metric->bound_count; ++i) out.number(metric->buckets[i]);
+}
+
 }  // namespace
+
+void Hosted::show_metrics() {
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    if (!lanes_[worker]->wants_metrics.exchange(false)) continue;
+    Visited all;
+    host.metrics->visit(visited, &all);
+    lanes_[worker]->show(std::move(all.out.bytes));
+    post(*lanes_[worker], worker);
+  }
+}
 
 void Hosted::serve(const Frame& frame) {
   Reader in(frame.rest);

@@ -52,7 +52,7 @@ def to_origin(origin, listener_options=None, cluster_options=None, route_options
 
 # CLEAT_ISOLATE=1: the plugins that have hooks, or a handler, and need no more run in a process of their own, and every test must hold all the same; or the names of others.
 ISOLATE = os.environ.get("CLEAT_ISOLATE", "")
-ISOLATED = ("access_log", "api_key", "grpc", "header_rewrite", "origin", "retry") if ISOLATE == "1" else tuple(ISOLATE.split(","))
+ISOLATED = ("access_log", "api_key", "grpc", "header_rewrite", "origin", "prometheus", "retry") if ISOLATE == "1" else tuple(ISOLATE.split(","))
 
 
 def isolated(config):

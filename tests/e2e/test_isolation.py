@@ -280,6 +280,18 @@ def test_a_handler_is_held_back_by_a_slow_reader(start):
         assert sorted(client.read(6_400_000)[-64:]) == sorted(PATTERN)  # it goes on where it was
 
 
+def test_all_metrics_are_read_from_a_process(start):
+    own = instance("own", "prometheus", config={"series_max": 200_000})
+    many = {"name": "many", "use": "many_series"}
+    proxy = start({"workers": 2, "plugin_path": [str(HOSTILE)], "plugins": [own, many],
+                   "listeners": [listener([{"match": {"path": "/hi"}, "reply": {"status": 200}}, {"match": {"prefix": "/"}, "handler": "own"}], chain=["many"])]})
+    assert len(hosts(proxy)) == 1
+    assert get(proxy, "in", "/hi").status == 200
+    text = get(proxy, "in", "/metrics").body.decode()
+    assert re.search(r'^cleat_isolation_up\{instance="own"\} 1$', text, re.M) and 'le="+Inf"' in text
+    assert re.search(r'^many_series_total\{number="00099999"\} 99999$', text, re.M)  # megabytes in pieces
+
+
 def test_a_handler_is_reloaded_while_it_answers(start):
     proxy = start(handler())
     with proxy.client() as client:

@@ -61,9 +61,18 @@ TEST_CASE("what is asked of a handler's answer is read as a whole or not at all"
   CHECK(understood(question(Function::kHandlerAbort).bytes, message).function == Function::kHandlerAbort);
 }
 
+TEST_CASE("a question for all metrics says from where on") {
+  isolation_process::Message message;
+  const std::string bytes = question(Function::kMetricsVisit).bytes;
+  REQUIRE(message.read(bytes));
+  CHECK(message.question.amount == exchange(0, 7));
+  CHECK_FALSE(message.read(std::string_view(bytes).substr(0, bytes.size() - 1)));
+  CHECK_FALSE(message.read(bytes + '\0'));
+}
+
 TEST_CASE("no function lies between those of a ring and those of the socket") {
   isolation_process::Message message;
-  const auto after = static_cast<Function>(static_cast<std::uint16_t>(Function::kHandlerAbort) + 1);
+  const auto after = static_cast<Function>(static_cast<std::uint16_t>(Function::kMetricsVisit) + 1);
   CHECK_FALSE(message.read(question(after).bytes));
   Writer fields = question(Function::kHandlerFinish);
   fields.number(std::uint32_t{1'000'000'000});  // more than there could be

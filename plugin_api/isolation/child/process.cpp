@@ -413,6 +413,10 @@ void Process::take_gathered(Gathered& into) {
 
 cleat_status Process::ask(Function function, std::string_view arguments, std::string& answer) {
   if (hooks::on_control_thread()) return control.ask(function, arguments, answer);
+  return ask_by_worker([function, sent = std::string(arguments)](ChildWorker& worker, std::string& got) { return worker.ask(function, sent, got); }, answer);
+}
+
+cleat_status Process::ask_by_worker(Question question, std::string& answer) {
   if (workers_.empty()) return hooks::fail_call(CLEAT_FAILED, "there is no worker to ask for it");
   struct Asked {
     std::mutex mutex;
@@ -423,11 +427,11 @@ cleat_status Process::ask(Function function, std::string_view arguments, std::st
   };
   const auto asked = std::make_shared<Asked>();
   ChildWorker* const worker = workers_.front().get();
-  const bool posted = worker->post([worker, asked, function, sent = std::string(arguments)](bool running) {
+  const bool posted = worker->post([worker, asked, question = std::move(question)](bool running) {
     std::string got, error;
     cleat_status status = CLEAT_FAILED;
     if (running) {
-      status = worker->ask(function, sent, got);
+      status = question(*worker, got);
       std::array<char, 1024> text;
       std::uint64_t size = 0;
       if (status != CLEAT_OK) hooks::error_text(text.data(), text.size(), &size);

@@ -54,6 +54,9 @@ class Process {
 
   // From any thread but a worker: the main thread asks on its socket, others through worker 0, and wait.
   cleat_status ask(Function function, std::string_view arguments, std::string& answer);
+  // Has worker 0 do it, and waits; it answers as its host functions do. Not for a worker's thread.
+  using Question = std::function<cleat_status(ChildWorker& worker, std::string& answer)>;
+  cleat_status ask_by_worker(Question question, std::string& answer);
 
  private:
   bool handle(const Control::Frame& request);         // false: the plugin was destroyed
