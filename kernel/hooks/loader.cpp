@@ -74,7 +74,9 @@ bool is_same(const Instance& old, const Instance& wanted) {
 void keep_halves(Instance& instance) {
   const void* const halves = instance.table.find != nullptr ? instance.table.find(to_str(isolation::kHostedHalves)) : nullptr;
   if (halves == nullptr) return;
-  if (!static_cast<const isolation::HostedHalves*>(halves)->has(instance.handle, to_str(CLEAT_EXT_HANDLER))) instance.handler = nullptr;
+  const auto has = [&](std::string_view id) { return static_cast<const isolation::HostedHalves*>(halves)->has(instance.handle, to_str(id)); };
+  if (!has(CLEAT_EXT_HANDLER)) instance.handler = nullptr;
+  if (!has(CLEAT_EXT_HANDOVER)) instance.handover = nullptr;
 }
 
 }  // namespace

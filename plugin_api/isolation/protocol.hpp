@@ -24,6 +24,8 @@ inline constexpr int kControlDescriptor = 3;  // the socket
 inline constexpr int kMemoryDescriptor = 4;   // the memory file: for worker 0, 1 ...: ring to the process, ring from it
 inline constexpr int kFirstEventDescriptor = 5;  // for worker w: 5 + 2w wakes the process's thread, 6 + 2w wakes the kernel's side
 inline constexpr std::uint32_t kVisitedBytesMax = 64 * 1024;  // of the metrics in one answer
+inline constexpr std::uint32_t kHandoverBytesMax = 256 * 1024;  // of a state in one frame
+inline constexpr std::uint64_t kStateBytesMax = 64 * 1024 * 1024;  // cleat.handover/1's
 inline constexpr std::uint32_t kControlFrameMax = 16 * 1024 * 1024;
 
 // --- messages on a ring to the process ---
@@ -54,7 +56,8 @@ enum class HookNumber : std::uint8_t {
   kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt, kAttemptEnd, kResponse, kResponseBody,
   kResponseTrailers, kReply, kEnd,
   kHandle, kHandleBody, kHandleEnd,  // of cleat.handler/1
-  kWritable,                         // names that half's on_writable in the answer to kLoad; what is told is ToProcess::kWritable
+  // In the answer to kLoad alone: that half's on_writable, which ToProcess::kWritable tells; cleat.handover/1, which kGive and kTake are for.
+  kWritable, kHandover,
   kCount
 };
 constexpr bool is_of_connection(HookNumber hook) { return hook <= HookNumber::kConnectionEnd; }
@@ -145,6 +148,9 @@ enum class Function : std::uint16_t {
   kRouteDestroy,       // u32 route                         -> -
   kEvent,              // u32 kind, text name, text data    not answered
   kDrain, kShutdown,   // u64 completion                    -> - (once the hook has returned)
+  kGive,               // u64 at                            -> u32 format, u64 whole, text: the bytes from `at` on, kHandoverBytesMax at most, of what
+                       // the plugin gave when it was asked with 0
+  kTake,               // u8 last, u32 format, text         -> -: the bytes after those before; with the last the plugin takes them
   kDestroy,            // -                                 -> -, and the process ends
 };
 // A control frame: u8 0 = a request, 1 = an answer; u32 number (a request's own, of its side; 0: not answered); u16 Function; then the arguments; of an answer

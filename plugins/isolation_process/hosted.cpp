@@ -342,7 +342,7 @@ Answer Hosted::load() {
   const auto has_shutdown = in.number<std::uint8_t>();
   const std::uint32_t halves = in.count(4);
   for (std::uint32_t i = 0; i < halves && lives_ == 1; ++i) {
-    say(CLEAT_INFO, "its " + std::string(in.text()) + " is not called: of an isolated plugin hooks and cleat.handler/1 alone are");
+    say(CLEAT_INFO, "its " + std::string(in.text()) + " is not called: of an isolated plugin hooks, cleat.handler/1 and cleat.handover/1 are");
   }
   if (!in.ok()) return {CLEAT_FAILED, "its process answers what is no answer", {}};
   const std::lock_guard lock(mutex_);

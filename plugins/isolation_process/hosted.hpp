@@ -45,6 +45,8 @@ class Hosted {
   cleat_status route_create(cleat_config config, void** route);
   void route_destroy(void* route);
   void event(const cleat_event& event);
+  cleat_status give(std::uint64_t handover, std::uint32_t& format);
+  cleat_status take(std::uint32_t format, std::string_view bytes);
   void finish(cleat::isolation::Function function, std::uint64_t completion);  // kDrain, kShutdown
 
   // --- for lanes ---

@@ -14,7 +14,7 @@ using cleat::isolation::HookNumber;
 CLEAT_PLUGIN_NOTE(
     "name=isolation_process\nversion=1.0.0\nabi=0.9\nleast=0.9\n"
     "requires=cleat.config/1 cleat.post/1 cleat.attributes/1 cleat.body/1 cleat.metadata/1 cleat.metrics/1 cleat.kv/1 cleat.events/1 cleat.http_call/1 "
-    "cleat.handler/1\n"
+    "cleat.handler/1 cleat.handover/1\n"
     "about=runs another plugin in a process of its own\n");
 
 Hosted& hosted(void* instance) { return *static_cast<Hosted*>(instance); }
@@ -112,15 +112,34 @@ const cleat_plugin_handler handler_half = {.size = sizeof(cleat_plugin_handler),
                                            .on_writable = on_writable,
                                            .on_handle_end = on_handle_end};
 
-// Of the instance that was made, or looked at, last: the kernel asks right after. Control thread.
-cleat_instance latest = 0;
-bool latest_handles = false;
+// --- cleat.handover/1 ---
 
-bool has_half(cleat_instance self, cleat_str id) { return self == latest && latest_handles && view(id) == CLEAT_EXT_HANDLER; }
+cleat_status give(void* instance, std::uint64_t handover, std::uint32_t* format) {
+  return guarded([&] { return hosted(instance).give(handover, *format); }, CLEAT_FAILED);
+}
+
+cleat_status take(void* instance, std::uint32_t format, cleat_str bytes) {
+  return guarded([&] { return hosted(instance).take(format, view(bytes)); }, CLEAT_FAILED);
+}
+
+const cleat_plugin_handover handover_half = {.size = sizeof(cleat_plugin_handover), .reserved = 0, .give = give, .take = take};
+
+// --- which of them an instance has ---
+
+// Of the instance that was made, or looked at, last: the kernel asks right after. Control thread.
+struct Latest {
+  cleat_instance self = 0;
+  bool handles = false, hands_over = false;
+} latest;
+
+bool has_half(cleat_instance self, cleat_str id) {
+  return self == latest.self && ((latest.handles && view(id) == CLEAT_EXT_HANDLER) || (latest.hands_over && view(id) == CLEAT_EXT_HANDOVER));
+}
 const cleat::isolation::HostedHalves hosted_halves = {.has = has_half};
 
 const void* find_half(cleat_str id) {
   if (view(id) == CLEAT_EXT_HANDLER) return &handler_half;
+  if (view(id) == CLEAT_EXT_HANDOVER) return &handover_half;
   return view(id) == cleat::isolation::kHostedHalves ? &hosted_halves : nullptr;
 }
 
@@ -130,8 +149,7 @@ cleat_status make(const cleat_create* info, bool validate_only, void** instance)
   const cleat_config config = hosting.config_node;
   auto made = std::make_unique<Hosted>(*info, std::move(hosting), validate_only);
   const cleat_status status = made->create(config);
-  latest = info->self;
-  latest_handles = made->has(HookNumber::kHandle);
+  latest = {.self = info->self, .handles = made->has(HookNumber::kHandle), .hands_over = made->has(HookNumber::kHandover)};
   if (status == CLEAT_OK && instance != nullptr) *instance = made.release();
   return status;
 }
@@ -218,7 +236,8 @@ extern "C" CLEAT_EXPORT const cleat_plugin* cleat_plugin_v1(const cleat_host* co
   using namespace isolation_process;
   host.core = core;
   const bool all = find(CLEAT_EXT_ATTRIBUTES, host.attributes) && find(CLEAT_EXT_BODY, host.body) && find(CLEAT_EXT_CONFIG, host.config) &&
-                   find(CLEAT_EXT_EVENTS, host.events) && find(CLEAT_EXT_HANDLER, host.handler) && find(CLEAT_EXT_HTTP_CALL, host.http_call) && find(CLEAT_EXT_KV, host.kv) &&
+                   find(CLEAT_EXT_EVENTS, host.events) && find(CLEAT_EXT_HANDLER, host.handler) && find(CLEAT_EXT_HANDOVER, host.handover) &&
+                   find(CLEAT_EXT_HTTP_CALL, host.http_call) && find(CLEAT_EXT_KV, host.kv) &&
                    find(CLEAT_EXT_METADATA, host.metadata) && find(CLEAT_EXT_METRICS, host.metrics) && find(CLEAT_EXT_POST, host.post);
   return all ? &table : nullptr;
 }

@@ -96,6 +96,56 @@ void visited(void* user, const cleat_metric_view* metric) {
 
 }  // namespace
 
+// --- cleat.handover/1: the control thread ---
+
+cleat_status Hosted::give(std::uint64_t handover, std::uint32_t& format) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kUp) {
+      host.core->set_error(str("its process is not there: it is being started again"));
+      return CLEAT_FAILED;
+    }
+  }
+  std::uint64_t whole = 0;
+  for (std::uint64_t have = 0; have == 0 || have < whole;) {
+    Writer arguments;
+    arguments.number(have);
+    const Answer answer = call(Function::kGive, arguments.bytes);
+    if (answer.status != CLEAT_OK) {
+      host.core->set_error(str(answer.error));
+      return answer.status;
+    }
+    Reader in(answer.rest);
+    format = in.number<std::uint32_t>();
+    const auto is = in.number<std::uint64_t>();
+    const std::string_view piece = in.text();
+    if (have == 0) whole = is;
+    if (!in.ok() || is != whole || whole > kStateBytesMax || piece.size() > whole - have || (piece.empty() && whole != 0)) {
+      host.core->set_error(str("its process answers what is no answer"));
+      return CLEAT_FAILED;
+    }
+    const cleat_status status = host.handover->write(handover, str(piece));
+    if (status != CLEAT_OK) return status;
+    have += piece.size();
+    if (whole == 0) break;
+  }
+  return CLEAT_OK;
+}
+
+cleat_status Hosted::take(std::uint32_t format, std::string_view bytes) {
+  for (;;) {
+    const std::string_view piece = bytes.substr(0, kHandoverBytesMax);
+    bytes.remove_prefix(piece.size());
+    Writer arguments;
+    arguments.number(static_cast<std::uint8_t>(bytes.empty() ? 1 : 0));
+    arguments.number(format);
+    arguments.text(piece);
+    const Answer answer = call(Function::kTake, arguments.bytes);
+    if (answer.status != CLEAT_OK) host.core->set_error(str(answer.error));
+    if (answer.status != CLEAT_OK || bytes.empty()) return answer.status;
+  }
+}
+
 void Hosted::show_metrics() {
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
     if (!lanes_[worker]->wants_metrics.exchange(false)) continue;

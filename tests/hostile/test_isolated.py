@@ -2,6 +2,7 @@
 else notices."""
 # ctest: timeout 300
 
+import json
 import os
 import pathlib
 import re
@@ -33,6 +34,13 @@ def config(origin, use="crashes", workers=1, options=None, **others):
 def ask(proxy, name, **fields):
     with proxy.client(name) as client:
         return client.get("/", fields=asks(**fields))
+
+
+def reload(proxy, configuration, expect=r"reloaded: generation \d+ is in force"):
+    before = len(re.findall(expect, proxy.log()))
+    proxy.file.write_text(json.dumps(configuration))
+    proxy.signal(signal.SIGHUP)
+    wait_until(lambda: len(re.findall(expect, proxy.log())) > before, expect)
 
 
 def hosts(proxy):
@@ -326,6 +334,74 @@ def test_a_file_that_is_no_handler_any_more_is_a_500(start, tmp_path):
     wait_until(lambda: stat(proxy, "cleat_isolation_restarts_total", "own") == 1, "it is started again")
     wait_up(proxy, "own")
     assert ask(proxy, "own").status == 500
+
+
+def handing_over(again, isolated=True, **settings):
+    own = {"name": "own", "use": "hands_over", "config": {"again": again, **settings}, **({"isolation": OPTIONS} if isolated else {})}
+    return {"workers": 1, "plugin_path": [str(PLUGINS)], "plugins": [own],
+            "listeners": [listener([{"match": {"prefix": "/"}, "reply": {"status": 204}}], name="own", chain=["own"], limits={"body_buffer": "8MiB"})]}
+
+
+def states(proxy):
+    return ask(proxy, "own").body.decode().splitlines()
+
+
+def test_state_goes_from_a_process_to_the_next_and_into_the_kernels_and_back(start):
+    proxy = start(handing_over("1", state="kept"))
+    for i, isolated in enumerate((True, False, True), 1):
+        reload(proxy, handing_over(f"again {i}", isolated))
+        assert states(proxy) == ["kept" + "+" * i]
+    assert len(re.findall(r"plugin/own took over \d bytes of state, format 1", proxy.log())) == 3
+
+
+def test_a_large_state_is_handed_over_in_pieces(start):
+    state = "".join(f"{i:07}" for i in range(100_000))
+    proxy = start(handing_over("1", state=state))
+    reload(proxy, handing_over("2"))
+    reload(proxy, handing_over("3", isolated=False))  # what is told of it fits no ring
+    assert states(proxy) == [state + "++"]
+
+
+@pytest.mark.parametrize("give, words", [
+    ("fails", r"without saying why \(status -9\)"),
+    ("throws", "it threw: thrown by give"),
+    ("too_much", "it went on after a write had failed"),
+    ("no_bytes", "it went on after a write had failed"),
+])
+def test_a_give_that_fails_in_a_process_is_told_of_and_the_next_instance_begins_anew(start, give, words):
+    proxy = start(handing_over("1", state="lost", give=give))
+    reload(proxy, handing_over("2", state="new"))
+    assert states(proxy)[0] == "new"
+    assert re.search(r"plugin/own it begins anew: give of the instance before it failed: " + words, proxy.log()), proxy.log()
+
+
+def test_nothing_is_given(start):
+    proxy = start(handing_over("1", state="lost", give="nothing"))
+    reload(proxy, handing_over("2", state="new"))
+    assert states(proxy) == ["new"] and "begins anew" not in proxy.log()
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+def test_a_give_that_crashes_costs_the_state_alone(start):
+    proxy = start(handing_over("1", state="lost", give="crashes"))
+    reload(proxy, handing_over("2", state="new"))
+    assert states(proxy) == ["new"]
+    assert re.search(r"plugin/own it begins anew: give of the instance before it failed: its process was killed by signal 6", proxy.log()), proxy.log()
+
+
+@pytest.mark.parametrize("take, words", [("fails", "not without my state"), ("throws", "it threw: thrown by take")])
+def test_a_take_that_fails_in_a_process_refuses_the_reload(start, take, words):
+    proxy = start(handing_over("1", state="kept"))
+    reload(proxy, handing_over("2", state="new", take=take), "the reload was refused, nothing has changed")
+    assert re.search(r"take of 4 bytes of state, format 1, failed: " + words, proxy.log()), proxy.log()
+    assert states(proxy) == ["kept"]
+
+
+def test_a_format_that_a_process_does_not_know_is_told_and_it_begins_anew(start):
+    proxy = start(handing_over("1", state="kept"))
+    reload(proxy, handing_over("2", state="new", take="unknown"))
+    assert states(proxy) == ["new"]
+    assert re.search(r"plugin/own it begins anew: it cannot use 4 bytes of state, format 1", proxy.log()), proxy.log()
 
 
 @pytest.mark.parametrize("stuck", [False, True])

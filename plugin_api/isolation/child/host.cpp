@@ -17,7 +17,7 @@ struct Entry {
   std::string_view id;
   const void* table;
 };
-constexpr std::array<Entry, 11> kTables = {{
+constexpr std::array<Entry, 12> kTables = {{
     {CLEAT_EXT_CONFIG, &hooks::kHostConfig},
     {CLEAT_EXT_BODY, &host::kBody},
     {CLEAT_EXT_ATTRIBUTES, &host::kAttributes},
@@ -29,6 +29,7 @@ constexpr std::array<Entry, 11> kTables = {{
     {CLEAT_EXT_KV, &host::kKv},
     {CLEAT_EXT_HTTP_CALL, &host::kHttpCall},
     {CLEAT_EXT_HANDLER, &host::kHandler},
+    {CLEAT_EXT_HANDOVER, &host::kHandover},
 }};
 
 cleat_status log(cleat_instance self, std::uint32_t level, cleat_str text) {

@@ -69,6 +69,7 @@ std::uint64_t hooks_of(const hooks::Library& library) {
   add(table.on_response_trailers != nullptr, HookNumber::kResponseTrailers);
   add(table.on_reply != nullptr, HookNumber::kReply);
   add(table.on_end != nullptr, HookNumber::kEnd);
+  add(library.handover() != nullptr, HookNumber::kHandover);
   if (const cleat_plugin_handler* const handler = library.handler()) {
     add(true, HookNumber::kHandle);
     add(handler->on_handle_body != nullptr, HookNumber::kHandleBody);
@@ -191,6 +192,8 @@ bool Process::handle(const Control::Frame& request) {
     case Function::kEvent: event(request); return true;
     case Function::kDrain: finish(request, true); return true;
     case Function::kShutdown: finish(request, false); return true;
+    case Function::kGive:
+    case Function::kTake: hand_over(request); return true;
     case Function::kDestroy:
       end();
       control.answer(request, CLEAT_OK, {}, {});
@@ -225,7 +228,6 @@ void Process::load(const Control::Frame& request) {
   if (loaded.balancer() != nullptr) halves.emplace_back(CLEAT_EXT_BALANCER);
   if (loaded.config_source() != nullptr) halves.emplace_back(CLEAT_EXT_CONFIG_SOURCE);
   if (loaded.tls() != nullptr) halves.emplace_back(CLEAT_EXT_TLS);
-  if (loaded.handover() != nullptr) halves.emplace_back(CLEAT_EXT_HANDOVER);
   writer.number(static_cast<std::uint32_t>(halves.size()));
   for (const std::string_view half : halves) writer.text(half);
   control.answer(request, CLEAT_OK, {}, writer.bytes);
@@ -326,6 +328,12 @@ void Process::event(const Control::Frame& request) {
     return CLEAT_OK;
   });
   if (!outcome.ok()) control.log(CLEAT_WARN, "on_event: " + outcome.words);
+}
+
+void Process::hand_over(const Control::Frame& request) {
+  if (instance_ == nullptr) die("a state is asked for, or given, before there is an instance");
+  if (request.function == Function::kGive) return handover.give(control, request, *instance_);
+  handover.take(control, request, *instance_);
 }
 
 void Process::finish(const Control::Frame& request, bool drain) {

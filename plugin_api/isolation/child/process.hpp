@@ -16,6 +16,7 @@
 
 #include "kernel/hooks/instance.hpp"
 #include "plugin_api/isolation/child/control.hpp"
+#include "plugin_api/isolation/child/handover.hpp"
 #include "plugin_api/isolation/child/series.hpp"
 #include "plugin_api/isolation/child/worker.hpp"
 
@@ -39,6 +40,7 @@ class Process {
 
   Control control;
   Series series;
+  Handover handover;
 
   hooks::Instance* instance() const { return instance_.get(); }
   cleat_instance self() const { return instance_ == nullptr ? 0 : instance_->handle; }
@@ -66,6 +68,7 @@ class Process {
   void route_destroy(const Control::Frame& request);
   void event(const Control::Frame& request);
   void finish(const Control::Frame& request, bool drain);
+  void hand_over(const Control::Frame& request);
   void map_memory(std::uint32_t workers, std::uint64_t capacity);
   void run_posted();
   bool settle();

@@ -16,7 +16,7 @@ hooks::Hook hook_of(HookNumber number) {
   constexpr std::array<Hook, static_cast<std::size_t>(HookNumber::kCount)> kHooks = {
       Hook::kConnection, Hook::kTls, Hook::kConnectionEnd, Hook::kRequest, Hook::kRoute, Hook::kRequestBody, Hook::kRequestTrailers, Hook::kAttempt,
       Hook::kAttemptEnd, Hook::kResponse, Hook::kResponseBody, Hook::kResponseTrailers, Hook::kReply, Hook::kEnd, Hook::kHandle, Hook::kHandleBody,
-      Hook::kHandleEnd, Hook::kWritable};
+      Hook::kHandleEnd, Hook::kWritable, Hook::kGive};
   return kHooks[static_cast<std::size_t>(number)];
 }
 
@@ -62,6 +62,7 @@ std::uint32_t call_table(const hooks::Instance& instance, Subject& x, HookNumber
     case HookNumber::kHandleBody:
     case HookNumber::kHandleEnd: return call_handler(instance, x, hook);
     case HookNumber::kWritable:
+    case HookNumber::kHandover:
     case HookNumber::kCount: break;
   }
   return CLEAT_CONTINUE;
