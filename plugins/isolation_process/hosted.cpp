@@ -391,7 +391,7 @@ void Hosted::take_down(const std::string& why) {
   life_.store(0);
   ended_.store(lives_, std::memory_order_release);
   std::uint64_t in_flight = 0;
-  for (const auto& lane : lanes_) in_flight += lane->in_flight.load(std::memory_order_relaxed) + lane->awaited.load(std::memory_order_relaxed) + lane->lost.exchange(0, std::memory_order_relaxed);
+  for (const auto& lane : lanes_) in_flight += lane->in_flight_or_awaited() + lane->lost.exchange(0, std::memory_order_relaxed);
   std::vector<std::uint64_t> completions;
   std::shared_ptr<Process> process;
   bool ending, was_serving;
@@ -511,7 +511,7 @@ void Hosted::look_at_rings() {
     Progress& progress = progress_[worker];
     const std::uint64_t read = ring.read.load(), written = ring.written.load();
     const bool waits = read != written;
-    if (read != progress.read || (!waits && lane.in_flight.load(std::memory_order_relaxed) + lane.awaited.load(std::memory_order_relaxed) == 0)) {
+    if (read != progress.read || (!waits && lane.in_flight_or_awaited() == 0)) {
       progress = {read, now, false};
     } else if (!waits && !progress.pinged && now - progress.since >= std::min(kPingAfter, hang / 2)) {
       progress = {read, now, true};

@@ -115,6 +115,7 @@ const cleat_plugin_handler handler_half = {.size = sizeof(cleat_plugin_handler),
 // --- cleat.handover/1 ---
 
 cleat_status give(void* instance, std::uint64_t handover, std::uint32_t* format) {
+  if (!hosted(instance).has(HookNumber::kHandover)) return CLEAT_NOT_FOUND;  // its file was another when its process was started again
   return guarded([&] { return hosted(instance).give(handover, *format); }, CLEAT_FAILED);
 }
 

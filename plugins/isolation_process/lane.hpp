@@ -45,6 +45,7 @@ class Lane {
   std::atomic<bool> running{false};         // between start and stop
   std::atomic<std::uint32_t> in_flight{0};
   std::atomic<std::uint32_t> awaited{0};    // answers of the handler that are being made, while no call of theirs is in flight
+  std::uint32_t in_flight_or_awaited() const { return in_flight.load(std::memory_order_relaxed) + awaited.load(std::memory_order_relaxed); }
   std::atomic<std::uint32_t> lost{0};       // that were in flight when the lane left a process that its own thread has not seen end yet
   std::atomic<bool> behind{false};          // messages wait for room in the ring: drain again soon
   std::atomic<bool> wants_metrics{false};   // all that there are, by show()

@@ -313,7 +313,8 @@ TEST_CASE("metrics are gathered and told under numbers that were introduced, tho
 
 namespace {
 
-void write_series(Writer& writer, std::uint32_t kind, std::string_view name, std::string_view help, const Pairs& labels, std::int64_t value, const std::vector<std::uint64_t>& bounds) {
+void write_series(Writer& writer, std::uint32_t kind, std::string_view name, std::string_view help, const Pairs& labels, std::int64_t value,
+                  const std::vector<std::uint64_t>& bounds) {
   writer.number(kind);
   writer.text(name);
   writer.text(help);

@@ -166,6 +166,14 @@ TEST_CASE("after on_handle_end the exchange is forgotten, unless its on_end is s
   CHECK(kernel.logged("handle_end: ") == 2);
 }
 
+TEST_CASE("what is no hook's number for a call ends the process") {
+  for (const HookNumber hook : {HookNumber::kWritable, HookNumber::kHandover}) {
+    Handling kernel;
+    kernel.tell(hook);
+    CHECK(kernel.wait_for_end() == 1);
+  }
+}
+
 TEST_CASE("who was never asked for an answer is not told of its end, nor that there is room") {
   Handling kernel;
   HookCall response;

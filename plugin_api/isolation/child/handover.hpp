@@ -1,5 +1,5 @@
-// cleat.handover/1 in this process: what the plugin gives is kept until the kernel has fetched it, what it is to take until all of it is here. The main
-// thread.
+// cleat.handover/1 in this process: what the plugin gives is kept until the kernel has fetched it, what it is to take until all of it is here.
+// The main thread.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,8 @@ constexpr std::size_t kPieceBytesMax = 64 * 1024;  // of one message; the kernel
 Found find_handled(cleat_exchange handle) {
   Found at = find_exchange(handle);
   if (at.x == nullptr || at.x->handling.active()) return at;
-  return {at.worker, nullptr, wrong_phase(at.x->handling.ended ? "handler: from on_handle to on_handle_end" : "handler: this instance is not the exchange's handler, or not yet")};
+  const char* const why = at.x->handling.ended ? "handler: from on_handle to on_handle_end" : "handler: this instance is not the exchange's handler, or not yet";
+  return {at.worker, nullptr, wrong_phase(why)};
 }
 
 // What the kernel will hold the body to, of a head that it has taken.
@@ -99,6 +100,12 @@ cleat_status handler_abort(cleat_exchange handle) {
 }  // namespace
 
 const cleat_host_handler kHandler = {
-    .size = sizeof(cleat_host_handler), .reserved = 0, .start = handler_start, .write = handler_write, .finish = handler_finish, .abort = handler_abort};
+    .size = sizeof(cleat_host_handler),
+    .reserved = 0,
+    .start = handler_start,
+    .write = handler_write,
+    .finish = handler_finish,
+    .abort = handler_abort,
+};
 
 }  // namespace cleat::isolation::host

@@ -27,7 +27,8 @@ std::uint32_t call_handler(const hooks::Instance& instance, Subject& x, HookNumb
   const cleat_plugin_handler& table = *instance.handler;
   switch (hook) {
     case HookNumber::kHandle: return table.on_handle(instance.self, x.handle);
-    case HookNumber::kHandleBody: return table.on_handle_body == nullptr ? CLEAT_CONTINUE : table.on_handle_body(instance.self, x.handle, x.now.head.extra);
+    case HookNumber::kHandleBody:
+      return table.on_handle_body == nullptr ? CLEAT_CONTINUE : table.on_handle_body(instance.self, x.handle, x.now.head.extra);
     default:
       if (table.on_handle_end != nullptr && x.handling.asked) table.on_handle_end(instance.self, x.handle);
       return CLEAT_CONTINUE;
