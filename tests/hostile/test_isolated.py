@@ -304,6 +304,26 @@ def test_a_handler_is_told_that_no_more_is_wanted_and_in_the_chain_of_the_end_to
     assert chain or "and it is over" not in proxy.log()
 
 
+def test_a_handler_is_killed_under_load(start):
+    """Its clients see replies, some of them a 500, and those that stream see their ends; the kernel goes on."""
+    proxy = start({**handling(), "workers": 2})
+    with Load(proxy.ports["own"], clients=8) as load:
+        for killed in (1, 2, 3):
+            with proxy.client("own") as begun:
+                begun.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='begun-waits')}\r\n".encode())
+                for child in hosts(proxy):
+                    os.kill(child, signal.SIGKILL)
+                try:
+                    assert begun.response().status == 500
+                except Incomplete:
+                    pass
+            wait_until(lambda killed=killed: stat(proxy, "cleat_isolation_restarts_total", "own") == killed, "it is started again")
+            wait_up(proxy, "own")
+            load.wait_for_answers(100)
+    assert not load.lost and not load.refused
+    assert ask(proxy, "own").body == b"handled\n"
+
+
 def test_a_handler_whose_process_is_not_there_is_a_500(start, tmp_path):
     file = tmp_path / "answers.so"
     content = (PLUGINS / "answers.so").read_bytes()

@@ -56,6 +56,7 @@ cleat_verdict on_handle(void*, cleat_exchange x) {
   const std::string what = how(x);
   if (what.empty() || what == "text") return text_reply(x, 200, "handled\n");
   if (what == "crash" || what == "hang") do_it(what);
+  if (what == "waits" && kept(x) == nullptr) return CLEAT_FAIL;
   if (what.starts_with("begun") || what.starts_with("ended")) {
     const cleat_reply head = {sizeof head, 200, nullptr, 0, {nullptr, 0}, {nullptr, 0}};
     std::uint64_t accepted = 0;
@@ -86,7 +87,9 @@ void on_handle_end(void*, cleat_exchange x) {
 }
 
 void on_end(void*, cleat_exchange x) {
-  if (how(x) == "waits") host->log(self, CLEAT_INFO, to_str("and it is over"));
+  void* state = nullptr;
+  const bool remembered = host->exchange_state(x, 0, &state) == CLEAT_OK;
+  if (how(x) == "waits") host->log(self, CLEAT_INFO, to_str(remembered ? "and it is over" : "it is over, and was forgotten"));
 }
 
 cleat_status create(const cleat_create* info, void** instance) {
