@@ -70,10 +70,7 @@ void BodyPipe::run() {
       const std::uint64_t bit = std::uint64_t{1} << position;
       if ((visible() & bit) == 0) continue;
       if ((whole & bit) != 0) {
-        if (gathered_.size() + piece.size() > whole_max) {
-          overflow();
-          return;
-        }
+        if (gathered_.size() + piece.size() > whole_max) return overflow();
         gathered_.append(piece.view());
         piece.clear();
         if (!end_) return;

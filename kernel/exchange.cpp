@@ -88,8 +88,8 @@ void Exchange::advance() {
 
 Flow Exchange::step() {
   if (stage == Stage::kIdle || stage == Stage::kDone) return Flow::kWait;
-  if (reset_asked) {
-    reset_asked = false;
+  if (asked.reset) {
+    asked.reset = false;
     reply_flag = "reset";
     server->cut(true);
     return Flow::kWait;
@@ -182,19 +182,19 @@ std::uint64_t Exchange::hidden(Hook hook) const {
 
 // What one hook's answer means. kNext: go on with the next plugin.
 Flow Exchange::judge(hooks::Instance& instance, std::uint8_t position, std::uint32_t verdict, Lane lane, Hook hook) {
-  if (verdict == hooks::kContinue && !asked()) return Flow::kNext;
+  if (verdict == hooks::kContinue && !asked.any()) return Flow::kNext;
   if (suspends(verdict, lane)) return Flow::kWait;
   if (verdict == hooks::kSuspend) {
     hooks::count_exchange_failure(*this, instance, hook, "answered SUSPEND without a ticket");
     verdict = hooks::kFail;
   }
-  if (reset_asked) return Flow::kJump;
+  if (asked.reset) return Flow::kJump;
   if (verdict == hooks::kReplied) {
-    if (reply_staged) return take_staged_reply(instance, position);
+    if (asked.reply) return take_staged_reply(instance, position);
     hooks::count_exchange_failure(*this, instance, hook, "answered REPLIED without a reply");
     verdict = hooks::kFail;
-  } else if (reply_staged) {
-    reply_staged = false;
+  } else if (asked.reply) {
+    asked.reply = false;
     if (verdict == hooks::kContinue) {
       hooks::count_exchange_failure(*this, instance, hook, "made a reply and did not answer REPLIED");
       verdict = hooks::kFail;
@@ -218,7 +218,7 @@ void Exchange::hide_inside(std::uint8_t position) {
 }
 
 Flow Exchange::take_staged_reply(hooks::Instance& instance, std::uint8_t position) {
-  reply_staged = false;
+  asked.reply = false;
   if (position < chain().instances.size()) hide_inside(position);
   release_upstream(false);
   response_pipe.restart();
@@ -239,7 +239,7 @@ bool Exchange::stage_reply(std::uint16_t status, http::Fields fields, std::strin
   staged_response_.fields = fields;
   staged_body_ = body;
   staged_reason_ = reason;
-  reply_staged = true;
+  asked.reply = true;
   return true;
 }
 
@@ -271,7 +271,7 @@ void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
   touch();
   if (lane == Lane::kRequestBody && handler_wait_) {
     handler_wait_ = false;
-    if (verdict == hooks::kReplied && reply_staged && !handler_started) {
+    if (verdict == hooks::kReplied && asked.reply && !handler_started) {
       take_handler_reply();
     } else if (verdict == hooks::kFail || verdict == hooks::kReplied) {
       handler_failed();
@@ -283,7 +283,7 @@ void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
   } else if (lane == Lane::kHead) {
     if (stage == Stage::kHandle) {
       if (verdict == hooks::kFail) handler_failed();
-      if (verdict == hooks::kReplied && reply_staged) take_handler_reply();
+      if (verdict == hooks::kReplied && asked.reply) take_handler_reply();
     } else {
       const Hook hook = hooks::hook_of_stage(stage);
       const std::uint8_t position = chain().of(hook)[cursor_];

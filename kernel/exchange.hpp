@@ -11,6 +11,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string_view>
 
@@ -87,8 +88,10 @@ class ExchangeLife {
   std::uint32_t calls = 0;                                     // that plugins have under way for this exchange
 
   // --- staged by host calls ---
-  bool reply_staged = false;
-  bool reset_asked = false;
+  struct {                                                     // what a hook's verdict must go with
+    bool reply = false, reset = false, suspend = false, none = false;
+    bool any() const { return std::bit_cast<std::uint32_t>(*this) != 0; }
+  } asked;
   bool reroute_asked = false;
   bool retry_asked = false, retry_other = false;
   std::uint64_t retry_delay_ms = 0;
@@ -96,8 +99,6 @@ class ExchangeLife {
   std::uint64_t timeout_ms = 0;                                // of the exchange, the least that a plugin asked for; 0: none did
   std::uint64_t keep_max = 0;                                  // replay: most bytes of the request body to keep
   std::array<std::uint64_t, 3> suspended{};                    // ticket number by lane; 0 = not suspended
-  bool suspend_asked = false;                                  // in the running hook
-  bool asked() const { return reply_staged | suspend_asked | reset_asked; }  // for what its verdict must go with
   Lane lane_of_call = Lane::kHead;
 
   // --- the handler's answer (cleat.handler/1) ---

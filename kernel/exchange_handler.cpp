@@ -14,8 +14,8 @@ Flow Exchange::start_handler() {
   lane_of_call = Lane::kHead;
   const std::uint32_t verdict = hooks::call_handle(*this);
   if (suspends(verdict, Lane::kHead)) return Flow::kWait;
-  if (reset_asked) return Flow::kJump;
-  if (verdict == hooks::kReplied && reply_staged) {
+  if (asked.reset) return Flow::kJump;
+  if (verdict == hooks::kReplied && asked.reply) {
     take_handler_reply();
     return Flow::kJump;
   }
@@ -24,7 +24,7 @@ Flow Exchange::start_handler() {
     handler_failed();
     return Flow::kJump;
   }
-  reply_staged = false;
+  asked.reply = false;
   enter(Stage::kAwait);
   if (request.expect_continue && !gathered_ && !continue_sent_) send_continue();
   if (gathered_) {
@@ -37,7 +37,7 @@ Flow Exchange::start_handler() {
 
 // A reply of the origin itself: for the plugins of the chain it is a response like any other.
 void Exchange::take_handler_reply() {
-  reply_staged = false;
+  asked.reply = false;
   response = staged_response_;
   local_body_ = staged_body_;
   local_ = true;
@@ -63,14 +63,14 @@ void Exchange::handler_body(std::string_view data, bool end) {
     handler_wait_ = true;
     return;
   }
-  if (verdict == hooks::kReplied && reply_staged && !handler_started) {
+  if (verdict == hooks::kReplied && asked.reply && !handler_started) {
     take_handler_reply();
     again_ = true;
   } else if (verdict != hooks::kContinue) {
     handler_failed();
     again_ = true;
   }
-  reply_staged = false;
+  asked.reply = false;
 }
 
 void Exchange::pump_handler() {

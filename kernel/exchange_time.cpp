@@ -11,7 +11,7 @@ namespace cleat {
 // The hook that has returned asked for a ticket: with SUSPEND it is suspended, and fails when nobody resumes it in time; without, the ticket is
 // worth nothing.
 bool Exchange::suspends(std::uint32_t verdict, Lane lane) {
-  if (!std::exchange(suspend_asked, false)) return false;
+  if (!std::exchange(asked.suspend, false)) return false;
   if (verdict != hooks::kSuspend) {
     drop_ticket(static_cast<std::size_t>(lane));
     return false;

@@ -165,20 +165,14 @@ void Exchange::request_end() {
 }
 
 void Exchange::request_broken(http::ParseError error) {
-  if (error.status == 0) {
-    downstream_gone();
-    return;
-  }
+  if (error.status == 0) return downstream_gone();
   close_after_ = true;
   reply_locally(error.status, "bad_request", error.reason);
   advance();
 }
 
 void Exchange::sink_request(std::string_view data, bool end) {
-  if (handler_active) {
-    handler_body(data, end);
-    return;
-  }
+  if (handler_active) return handler_body(data, end);
   const std::uint64_t replayed = cluster != nullptr && cluster->config.multiplexed() ? kReplayBytesMax : 0;
   const std::uint64_t keep = stage == Stage::kGather ? UINT64_MAX : std::max(keep_max, replayed);
   if (keep != 0 && kept_) {
@@ -197,7 +191,7 @@ void Exchange::sink_request(std::string_view data, bool end) {
 
 // What bytes led to. They are sent when the connection that brings them has no more: settle.
 void Exchange::after_data() {
-  if (again_ || stage == Stage::kReply || stage == Stage::kGather || reset_asked) advance();
+  if (again_ || stage == Stage::kReply || stage == Stage::kGather || asked.reset) advance();
 }
 
 void Exchange::settle() {
@@ -341,10 +335,7 @@ void Exchange::drop_client() {
 void Exchange::release_upstream(bool reusable) {
   attempt_deadline_ms_ = 0;
   again_at_ms_ = 0;
-  if (client == nullptr) {
-    drop_client();
-    return;
-  }
+  if (client == nullptr) return drop_client();
   upstream_done_ = true;
   std::exchange(client, nullptr)->release(reusable && request_sent_ && response.keep_alive && stage != Stage::kTunnel);
 }

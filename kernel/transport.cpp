@@ -23,6 +23,19 @@ void Transport::close() {
 
 // --- opening ---
 
+// A fresh connection has room: to be told so would be a turn of the loop for nothing.
+bool Transport::watch(IoHandler& owner) {
+  const bool waits = blocked_ || tls_ != nullptr;  // TLS may wait for room by itself
+  owner_ = waits ? nullptr : &owner;
+  return worker_.reactor.add(fd(), owner, waits ? Reactor::Tell::kBoth : Reactor::Tell::kReadable);
+}
+
+void Transport::block() {
+  blocked_ = true;
+  IoHandler* const owner = std::exchange(owner_, nullptr);
+  if (owner != nullptr && !worker_.reactor.change(fd(), *owner, Reactor::Tell::kBoth)) broken_ = true;
+}
+
 void Transport::use_tls(std::unique_ptr<tls::Session> session) { tls_ = std::move(session); }
 
 Transport::Opened Transport::open(std::uint32_t events) {
@@ -123,10 +136,7 @@ void Transport::drain_pipe() {
   while (pipe_->held() != 0 && !broken_) {
     const Io io = pipe_->drain(socket_.fd());
     sent_bytes_ += io.size;
-    if (io.blocked) {
-      blocked_ = true;
-      return;
-    }
+    if (io.blocked) return block();
     if (io.size == 0) broken_ = true;
   }
   drop_pipe();
@@ -172,7 +182,7 @@ void Transport::send(std::string_view data) {
   out_.consume(of_out);
   if (of_data < data.size()) {
     out().append(data.substr(of_data));
-    blocked_ = true;
+    block();
   }
 }
 
@@ -182,7 +192,7 @@ void Transport::flush() {
     const iovec part{const_cast<char*>(out_.view().data()), out_.size()};
     const Io io = write(&part, 1, pipe_ != nullptr);
     out_.consume(std::min(io.size, out_.size()));
-    blocked_ = !out_.empty();
+    if (!out_.empty()) block();
   }
   if (broken_) out_.clear();
   if (!out_.empty()) return;

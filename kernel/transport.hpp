@@ -14,6 +14,7 @@
 
 namespace cleat {
 
+class IoHandler;
 class Worker;
 
 namespace tls {
@@ -33,6 +34,8 @@ class Transport {
   ~Transport();
 
   int fd() const { return socket_.fd(); }
+  // The loop tells `owner` from now on: of room for writing only once something had to wait for it. False: the system refuses.
+  bool watch(IoHandler& owner);
   void close();                              // buffers too
 
   // --- opening ---
@@ -82,8 +85,10 @@ class Transport {
   bool send_first();
   void drain_pipe();
   void drop_pipe();
+  void block();
   Io write(const iovec* parts, int count, bool more = false);
   Worker& worker_;
+  IoHandler* owner_ = nullptr;  // nullptr: the loop does not know it, or tells it of room too
   Socket socket_;
   const Side side_;
   bool connecting_ = false;

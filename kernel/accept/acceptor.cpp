@@ -48,14 +48,16 @@ Acceptor::Acceptor(Worker& worker, const Listener& listener, SharedSocket listen
       listening_(std::move(listening)),
       reserve_(open_reserve()),
       open_connections_(listener.open_connections),
-      alive_(std::make_shared<Acceptor*>(this)),
-      pause_([](void* self) { static_cast<Acceptor*>(self)->accept_some(); }, this) {
-  if (!worker_.reactor.add(listening_->fd(), *this)) {
-    log::write(log::Level::kError, "kernel", "listener " + listener.config->name + ": epoll_ctl: " + std::strerror(errno));
-  }
+      pause_([](void* self) { static_cast<Acceptor*>(self)->watch(); }, this) {
+  set_no_delay(listening_->fd());  // its connections have it from there
+  watch();
 }
 
-Acceptor::~Acceptor() { *alive_ = nullptr; }
+void Acceptor::watch() {
+  if (!worker_.reactor.add(listening_->fd(), *this, Reactor::Tell::kWaiting)) {
+    log::write(log::Level::kError, "kernel", "listener " + listener().config->name + ": epoll_ctl: " + std::strerror(errno));
+  }
+}
 
 void Acceptor::stop() {
   pause_.cancel();
@@ -71,12 +73,9 @@ void Acceptor::connection_closed() {
 }
 
 void Acceptor::on_io(std::uint32_t) {
-  if (!pause_.armed()) accept_some();
-}
-
-void Acceptor::accept_some() {
-  for (int i = 0; i < kAcceptsMax; ++i) {
-    if (!listening()) return;
+  // A queue that is asked until it is empty costs a system call more each time: mostly there is one, and the loop tells again of others.
+  const std::size_t most = 1 + worker_.reactor.turn_events() / kEventsEach;
+  for (std::size_t i = 0; i < most && listening(); ++i) {
     Address peer;
     peer.size = sizeof peer.storage;
     Socket socket(::accept4(listening_->fd(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -87,15 +86,6 @@ void Acceptor::accept_some() {
     if (errno == EAGAIN) return;
     if (!of_the_peer(errno)) return run_short(errno);
   }
-  accept_more();
-}
-
-void Acceptor::accept_more() {
-  // Not deferred: deferred calls run before the loop looks at other sockets. The edge is gone, so this must come back by itself.
-  const bool posted = worker_.post([acceptor = alive_] {
-    if (*acceptor != nullptr && !(*acceptor)->pause_.armed()) (*acceptor)->accept_some();
-  });
-  if (!posted) worker_.reactor.wheel().arm(pause_, worker_.reactor.now_ms());
 }
 
 void Acceptor::admit(Socket socket, const Address& peer) {
@@ -107,7 +97,6 @@ void Acceptor::admit(Socket socket, const Address& peer) {
     return;
   }
   ++connections_;
-  set_no_delay(socket.fd());
   (new Connection(worker_, *this, std::move(socket), peer))->start();  // the worker's list of connections owns it
 }
 
@@ -120,6 +109,7 @@ void Acceptor::run_short(int error) {
     Socket(::accept4(listening_->fd(), nullptr, nullptr, SOCK_CLOEXEC));  // closed at once
     reserve_ = open_reserve();
   }
+  worker_.reactor.remove(listening_->fd());
   worker_.reactor.wheel().arm(pause_, worker_.reactor.now_ms() + kPauseMs);
 }
 

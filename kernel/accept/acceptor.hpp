@@ -1,6 +1,6 @@
-// Acceptor: a listening socket of one listener, at one worker. Takes connections off its queue, a bounded number a turn, and makes an
-// Connection of each; closes at once what is over the listener's limit or finds no descriptor, and counts it. It outlives its
-// connections. The worker's thread; made by the control thread before the worker runs.
+// Acceptor: a listening socket of one listener, at one worker. Takes connections off its queue, in each turn one, and more in a turn with
+// many events, and makes a Connection of each; closes at once what is over the listener's limit or finds no descriptor, and counts it.
+// It outlives its connections. The worker's thread; made by the control thread before the worker runs.
 #pragma once
 
 #include <atomic>
@@ -18,7 +18,7 @@ struct Listener;
 
 class Acceptor final : public IoHandler {
  public:
-  static constexpr int kAcceptsMax = 64;             // in one turn
+  static constexpr std::size_t kEventsEach = 16;     // of a turn: one more connection is taken for so many
   static constexpr std::uint64_t kPauseMs = 100;     // after a shortage of descriptors or memory
   static constexpr std::uint64_t kSayAgainMs = 1000; // between two lines about the same shortage
 
@@ -26,7 +26,6 @@ class Acceptor final : public IoHandler {
   Acceptor(Worker& worker, const Listener& listener, SharedSocket listening);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
-  ~Acceptor();
 
   void stop();                       // lets go of the listening socket; connections go on
   bool listening() const { return listening_ != nullptr; }
@@ -40,8 +39,7 @@ class Acceptor final : public IoHandler {
   void admit(Socket socket, const Address& peer);  // a connection that has come
 
  private:
-  void accept_some();
-  void accept_more();                // in the next turn
+  void watch();
   void run_short(int error);         // no descriptor, no memory
   void say(std::string_view text);
 
@@ -51,8 +49,7 @@ class Acceptor final : public IoHandler {
   SharedSocket listening_;           // nullptr: stopped
   Socket reserve_;                   // given up for the moment that it takes to refuse a connection without a descriptor
   const std::shared_ptr<std::atomic<std::uint64_t>> open_connections_;
-  std::shared_ptr<Acceptor*> alive_; // what posted tasks find this by
-  Timer pause_;
+  Timer pause_;                      // armed: the loop does not watch the socket
   std::uint64_t said_ms_ = 0;
 };
 

@@ -135,7 +135,7 @@ void Connection::begin_handshake() {
   if (bound != 0) handshake_until_ms_ = worker_.reactor.now_ms() + bound;
   if (bound != 0) deadline.set(handshake_until_ms_);
   if (!listener_->chain.of(hooks::Hook::kClientHello).empty()) transport.tls()->show_hello();
-  registered_ = worker_.reactor.add(transport.fd(), *this);
+  registered_ = transport.watch(*this);
   if (!registered_) close();
 }
 
@@ -166,7 +166,7 @@ void Connection::begin_protocol() {
   if (closed_) return;
   if (registered_) {
     protocol_->on_io(EPOLLIN);  // what came with the end of the handshake, or while a hook was asked: the loop has told it already
-  } else if (!worker_.reactor.add(transport.fd(), *this)) {
+  } else if (!transport.watch(*this)) {
     close();
   }
 }
@@ -238,10 +238,7 @@ void Connection::resume(std::uint32_t number, std::uint32_t verdict) {
   deadline.clear();
   const auto& positions = listener_->chain.of(opening_hook());
   const hooks::Instance& instance = *listener_->chain.instances[positions[hook_cursor_]];
-  if (!hooks::connection_goes_on(verdict, instance.fail_open)) {
-    close();
-    return;
-  }
+  if (!hooks::connection_goes_on(verdict, instance.fail_open)) return close();
   ++hook_cursor_;
   go_on_opening();
 }

@@ -106,18 +106,12 @@ void Http1Server::stash(std::string_view data) {
 void Http1Server::read_head() {
   while (state_ == State::kHead) {
     if (scanned_ < in_.size() && take_head(in_.view(), true)) return;
-    if (eof_) {
-      close();
-      return;
-    }
+    if (eof_) return close();
     if (!transport_.readable()) return;
     std::string_view data;
     const Io io = transport_.read(data);
     if (io.blocked) return;
-    if (io.closed || io.failed != 0) {
-      close();
-      return;
-    }
+    if (io.closed || io.failed != 0) return close();
     if (in_.empty()) {
       head_start_us_ = worker_.reactor.now_us();
       head_start_unix_us_ = unix_us();
@@ -188,10 +182,7 @@ void Http1Server::read_next_head() {
 
 void Http1Server::refuse(http::ParseError error) {
   exchange_ = worker_.new_exchange();
-  if (exchange_ == nullptr) {
-    close();
-    return;
-  }
+  if (exchange_ == nullptr) return close();
   begin_exchange(error, {});
 }
 
@@ -318,10 +309,7 @@ void Http1Server::drain_body() {
       if (!transport_.readable()) return;
       const Io io = transport_.read(data);
       if (io.blocked) return;
-      if (io.closed || io.failed != 0) {
-        close();
-        return;
-      }
+      if (io.closed || io.failed != 0) return close();
     }
     const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, data.size()));
     body_left_ -= size;
@@ -374,10 +362,7 @@ void Http1Server::enter_tunnel() {
 void Http1Server::exchange_done(bool keep) {
   exchange_ = nullptr;
   if (state_ == State::kClosed) return;
-  if (transport_.broken()) {
-    close();
-    return;
-  }
+  if (transport_.broken()) return close();
   // Not may_keep_alive: a client that was told it may send another request has perhaps done so.
   if (!keep || !keep_ || eof_ || !drainable()) {
     close_when_sent_ = true;
@@ -399,10 +384,7 @@ void Http1Server::exchange_done(bool keep) {
 // read and drop for a short while (RFC 9112 9.6).
 void Http1Server::linger() {
   if (state_ != State::kLinger) {
-    if (body_done_ && in_.empty() && !transport_.readable()) {
-      close();
-      return;
-    }
+    if (body_done_ && in_.empty() && !transport_.readable()) return close();
     state_ = State::kLinger;
     in_.release();
     transport_.shut_when_sent();
@@ -413,10 +395,7 @@ void Http1Server::linger() {
     std::string_view data;
     const Io io = transport_.read(data);
     lingered_ += io.size;
-    if (io.closed || io.failed != 0 || lingered_ > kLingerBytesMax) {
-      close();
-      return;
-    }
+    if (io.closed || io.failed != 0 || lingered_ > kLingerBytesMax) return close();
   }
 }
 

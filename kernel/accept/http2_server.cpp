@@ -25,10 +25,7 @@ void Http2Server::start() {
 
 void Http2Server::on_io(std::uint32_t events) {
   if (state_ == State::kClosed) return;
-  if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-    cut(false);
-    return;
-  }
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) return cut(false);
   if ((events & EPOLLOUT) != 0) transport_.note_writable();
   if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) {
     transport_.note_readable(events);

@@ -15,7 +15,7 @@ static_assert(proxy_protocol::kHeaderBytesMax <= Worker::kScratchBytes);
 void ProxyHeader::start() {
   Reactor& reactor = connection_.worker().reactor;
   connection_.deadline.set_or_clear(end_of(connection_.listener().config->timeouts.head, reactor.now_ms()));
-  if (!reactor.add(connection_.transport.fd(), connection_)) connection_.close();
+  if (!connection_.transport.watch(connection_)) connection_.close();
 }
 
 void ProxyHeader::on_io(std::uint32_t events) {

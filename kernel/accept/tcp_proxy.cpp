@@ -45,7 +45,7 @@ void TcpProxy::connect() {
   far_ = std::make_shared<Far>(*this, std::move(socket));
   far_->transport.begin_with(pool.introduction(&connection_));
   if (cluster_->tls != nullptr) pool.use_tls(far_->transport, *endpoint_, cluster_->tls->server_name());
-  if (!worker_.reactor.add(far_->transport.fd(), *far_)) return connect_failed(hooks::kEndConnectFailed);
+  if (!far_->transport.watch(*far_)) return connect_failed(hooks::kEndConnectFailed);
   connection_.deadline.set_or_clear(end_of(cluster_->config.connect_timeout, worker_.reactor.now_ms()));
 }
 

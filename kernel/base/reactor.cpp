@@ -51,7 +51,7 @@ Reactor::Reactor() {
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   CLEAT_CHECK(epoll_ >= 0 && wake_fd_ >= 0);
   wake_.reactor = this;
-  CLEAT_CHECK(add(wake_fd_, wake_));
+  CLEAT_CHECK(add(wake_fd_, wake_, Tell::kReadable));
   refresh_clock();
   wheel_.advance(now_ms());
 }
@@ -61,12 +61,15 @@ Reactor::~Reactor() {
   close(epoll_);
 }
 
-bool Reactor::add(int fd, IoHandler& handler) {
+bool Reactor::control(int operation, int fd, IoHandler& handler, Tell tell) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.events = static_cast<std::uint32_t>(tell);
   event.data.ptr = &handler;
-  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+  return epoll_ctl(epoll_, operation, fd, &event) == 0;
 }
+
+bool Reactor::add(int fd, IoHandler& handler, Tell tell) { return control(EPOLL_CTL_ADD, fd, handler, tell); }
+bool Reactor::change(int fd, IoHandler& handler, Tell tell) { return control(EPOLL_CTL_MOD, fd, handler, tell); }
 
 void Reactor::remove(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
@@ -88,7 +91,8 @@ void Reactor::run() {
   while (!stopped_) {
     const int count = epoll_wait(epoll_, events.data(), kEventsMax, wheel_.wait_ms(now_ms()));
     refresh_clock();
-    const std::span turn(events.data(), static_cast<std::size_t>(std::max(count, 0)));
+    turn_events_ = static_cast<std::size_t>(std::max(count, 0));
+    const std::span turn(events.data(), turn_events_);
     for (const epoll_event& event : turn) static_cast<IoHandler*>(event.data.ptr)->pending_events = event.events;
     for (const epoll_event& event : turn) {
       IoHandler& handler = *static_cast<IoHandler*>(event.data.ptr);

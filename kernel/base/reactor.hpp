@@ -1,5 +1,5 @@
-// Reactor: the event loop of one worker: an epoll set of edge-triggered registrations made once per socket, a timer wheel,
-// tasks put off to the end of the current event, and a bounded queue of tasks from other threads.
+// Reactor: the event loop of one worker: an epoll set of registrations made once per socket, a timer wheel, tasks put off to the
+// end of the current event, and a bounded queue of tasks from other threads.
 //
 // It is the worker's whole loop: no library's loop stands around it, because a nested set costs two system calls for each
 // wake-up. Everything that is not a socket of the data path runs on the control thread's io_context.
@@ -36,8 +36,16 @@ class Reactor {
   Reactor& operator=(const Reactor&) = delete;
   ~Reactor();
 
-  // Registers for all events, edge-triggered; false when the system refuses. Closing the descriptor ends it.
-  bool add(int fd, IoHandler& handler);
+  // What a descriptor's handler is told of. Of streams each change is told once (edge-triggered), and so is what is there already.
+  enum class Tell : std::uint32_t {
+    kWaiting = EPOLLIN,                                     // that a connection waits, again each turn until none does
+    kReadable = EPOLLIN | EPOLLRDHUP | EPOLLET,
+    kBoth = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+  };
+  // False when the system refuses. Closing the descriptor ends it.
+  bool add(int fd, IoHandler& handler, Tell tell);
+  bool change(int fd, IoHandler& handler, Tell tell);
+  std::size_t turn_events() const { return turn_events_; }  // that this turn tells of
   // For a descriptor that others have open too, also other processes: closing it here does not end the registration.
   void remove(int fd);
   void run();                            // until stop()
@@ -81,11 +89,13 @@ class Reactor {
     void on_io(std::uint32_t events) override;
   };
   void run_posted();
+  bool control(int operation, int fd, IoHandler& handler, Tell tell);
 
   int epoll_ = -1;
   int wake_fd_ = -1;
   Wake wake_;
   bool stopped_ = false;
+  std::size_t turn_events_ = 0;
   TimerWheel wheel_;
   std::uint64_t now_us_ = 0;
   std::vector<Deferred> deferred_;

@@ -82,10 +82,7 @@ class Builder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
     refuse_broken(mark, tag, value);
-    if (awaits_key()) {
-      take_key(mark, tag, anchor, value);
-      return;
-    }
+    if (awaits_key()) return take_key(mark, tag, anchor, value);
     Node& node = add(to_position(mark));
     charge(value.size(), node.position);
     node.type = Node::Type::kScalar;

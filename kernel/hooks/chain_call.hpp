@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "kernel/hooks/call_stamp.hpp"
 #include "kernel/hooks/instance.hpp"
 
 namespace cleat {
@@ -19,6 +19,10 @@ struct ChainCall {
   HookCounters* counters;  // of that worker and hook
   Instance* instance;
   std::uint32_t stamp;     // StampedHook::word of the hook and the position
+  std::uint8_t index;      // among the chain's of that hook
+
+  Hook hook() const { return static_cast<Hook>(static_cast<std::uint8_t>(stamp)); }
+  std::uint8_t position() const { return static_cast<std::uint8_t>(stamp >> StampedHook::kPositionShift); }
 };
 
 class ReadyCalls {
@@ -26,10 +30,14 @@ class ReadyCalls {
   // [control] Of a chain whose instances have been created: their tables do not change any more.
   void prepare(const Chain& chain, std::uint32_t workers);
   // In calling order, as the chain's positions are; of all other hooks: nothing.
-  std::span<const ChainCall> of(std::uint32_t worker, Hook hook) const { return rows_[worker * kHooks + static_cast<std::size_t>(hook)]; }
+  struct Row {
+    const ChainCall* begin;
+    const ChainCall* end;
+  };
+  Row of(std::uint32_t worker, Hook hook) const { return rows_[worker * kHooks + static_cast<std::size_t>(hook)]; }
 
  private:
-  std::vector<std::span<const ChainCall>> rows_;  // by worker and hook
+  std::vector<Row> rows_;  // by worker and hook
   std::vector<ChainCall> calls_;
 };
 

@@ -1,6 +1,5 @@
 #include "kernel/hooks/exchange_hooks.hpp"
 
-#include <span>
 #include <type_traits>
 
 #include "kernel/exchange.hpp"
@@ -21,43 +20,55 @@ auto enter(const ChainCall& one, Arguments... arguments) {
   return reinterpret_cast<Function>(one.entry)(one.self, arguments...);
 }
 
+struct Stopped {
+  const ChainCall* at;
+  std::uint32_t verdict;
+};
+
+// The loop of `call_chain` where some are left out, or times are taken: apart, for it needs more registers.
+template <class Call>
+[[gnu::noinline]] Stopped call_looking(Exchange& x, const ChainCall* one, const ChainCall* end, std::uint64_t hidden, Call call) {
+  const bool sampled = detail::is_sampled(*one->counters);
+  for (; one != end; ++one) {
+    if ((hidden >> one->position() & 1) != 0) continue;
+    detail::begin_call(x.worker.stamp, *one->counters, one->instance, one->stamp);
+    const std::uint64_t begin = sampled ? sample_begin() : 0;
+    const std::uint32_t verdict = call(*one);
+    if (sampled) sample_end(*one->counters, begin);
+    if (verdict != CLEAT_CONTINUE || x.asked.any()) return {one, verdict};
+  }
+  return {end, CLEAT_CONTINUE};
+}
+
 // Calls a chain's hooks, from `cursor` on, as long as they answer CONTINUE and ask the exchange for nothing; those in `hidden` are left out.
-// Where it stops, `cursor` stands at the one whose verdict is answered; at the chain's end the answer is CONTINUE. The loop is most of what a
+// Where it stops, `cursor` stands at the one whose verdict is answered; at the chain's end the answer is CONTINUE. This is most of what a
 // hook costs. One pass in 128, by the first one's count, takes the time of each of its calls.
 template <class Call>
-std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor, Call&& call) {
-  Worker& worker = x.worker;
-  CallStamp& stamp = worker.stamp;
-  const std::span<const ChainCall> calls = x.chain().ready.of(worker.index, hook);
-  const ChainCall* one = calls.data() + cursor;
-  const ChainCall* const end = calls.data() + calls.size();
+std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint8_t& cursor, Call call) {
+  const auto [first, end] = x.chain().ready.of(x.worker.index, hook);
+  const ChainCall* one = first + cursor;
   if (one == end) return CLEAT_CONTINUE;
+  x.worker.stamp.exchange = &x;
   std::uint32_t verdict = CLEAT_CONTINUE;
-  stamp.exchange = &x;
   try {
-    const bool sampled = detail::is_sampled(*one->counters);
-    if (!sampled && hidden == 0) [[likely]] {
-      for (; one != end; ++one) {
-        detail::begin_call(stamp, *one->counters, one->instance, one->stamp);
+    if (hidden == 0 && !detail::is_sampled(*one->counters)) [[likely]] {
+      do {
+        detail::begin_call(x.worker.stamp, *one->counters, one->instance, one->stamp);
         verdict = call(*one);
-        if (verdict != CLEAT_CONTINUE || x.asked()) [[unlikely]] break;
-      }
+        if (verdict != CLEAT_CONTINUE || x.asked.any()) [[unlikely]] break;
+      } while (++one != end);
     } else {
-      for (; one != end; ++one) {
-        if ((hidden >> (one->stamp >> StampedHook::kPositionShift) & 1) != 0) continue;
-        detail::begin_call(stamp, *one->counters, one->instance, one->stamp);
-        const std::uint64_t begin = sampled ? sample_begin() : 0;
-        verdict = call(*one);
-        if (sampled) sample_end(*one->counters, begin);
-        if (verdict != CLEAT_CONTINUE || x.asked()) break;
-      }
+      const Stopped stopped = call_looking(x, one, end, hidden, call);
+      one = stopped.at;
+      verdict = stopped.verdict;
     }
-    if (verdict != CLEAT_CONTINUE) [[unlikely]] verdict = detail::checked(worker, *one->instance, hook, verdict);
+    if (verdict != CLEAT_CONTINUE) [[unlikely]] verdict = detail::checked(x.worker, *one->instance, one->hook(), verdict);
   } catch (...) {
-    verdict = report_caught(worker, *one->instance, hook);
+    while (one->position() != x.worker.stamp.hook.position()) ++one;
+    verdict = report_caught(x.worker, *one->instance, one->hook());
   }
-  cursor = static_cast<std::uint8_t>(one - calls.data());
-  detail::clear(stamp);
+  cursor = one == end ? static_cast<std::uint8_t>(end[-1].index + 1) : one->index;
+  detail::clear(x.worker.stamp);
   return verdict;
 }
 
@@ -87,9 +98,10 @@ void ReadyCalls::prepare(const Chain& chain, std::uint32_t workers) {
       const std::size_t first = calls_.size();
       for (const std::uint8_t position : chain.of(hook)) {
         Instance& instance = *chain.instances[position];
-        calls_.push_back({instance.self, entry_of(instance.table, hook), &instance.counters(worker, hook), &instance, StampedHook::word(hook, position)});
+        calls_.push_back({instance.self, entry_of(instance.table, hook), &instance.counters(worker, hook), &instance, StampedHook::word(hook, position),
+                          static_cast<std::uint8_t>(calls_.size() - first)});
       }
-      rows_[worker * kHooks + static_cast<std::size_t>(hook)] = {calls_.data() + first, calls_.size() - first};
+      rows_[worker * kHooks + static_cast<std::size_t>(hook)] = {calls_.data() + first, calls_.data() + calls_.size()};
     }
   }
 }
@@ -116,9 +128,9 @@ std::uint32_t call_head_hooks(Exchange& x, Hook hook, std::uint64_t hidden, std:
   if (hook == Hook::kAttemptEnd) return call_attempt_end(x, hidden, cursor);
   const cleat_exchange handle = x.handle();
   if (hook == Hook::kAttempt) {
-    return call_chain(x, hook, hidden, cursor, [&](const ChainCall& one) { return enter<decltype(cleat_plugin::on_attempt)>(one, handle, x.attempt); });
+    return call_chain(x, hook, hidden, cursor, [handle, &x](const ChainCall& one) { return enter<decltype(cleat_plugin::on_attempt)>(one, handle, x.attempt); });
   }
-  return call_chain(x, hook, hidden, cursor, [&](const ChainCall& one) { return enter<OfHead>(one, handle); });  // on_request, route, reply, response
+  return call_chain(x, hook, hidden, cursor, [handle](const ChainCall& one) { return enter<OfHead>(one, handle); });  // on_request, route, reply, response
 }
 
 std::uint32_t call_body_hook(Exchange& x, Instance& i, bool response, std::uint8_t position, bool end) {
@@ -137,7 +149,7 @@ void call_end(Exchange& x) {
   const cleat_exchange handle = x.handle();
   const std::size_t all = x.chain().of(Hook::kEnd).size();
   for (std::uint8_t cursor = 0; cursor < all; ++cursor) {  // once, but for those after one that threw
-    call_chain(x, Hook::kEnd, x.unsubscribed, cursor, [&](const ChainCall& one) {
+    call_chain(x, Hook::kEnd, x.unsubscribed, cursor, [handle](const ChainCall& one) {
       enter<decltype(cleat_plugin::on_end)>(one, handle);
       return kContinue;
     });

@@ -138,7 +138,7 @@ cleat_status reply(Exchange& x, const cleat_reply* given) {
 
 cleat_status reset(Exchange& x) {
   if (x.stage == Stage::kDone) return wrong_phase("reset: the exchange is over");
-  x.reset_asked = true;
+  x.asked.reset = true;
   x.wake();
   return CLEAT_OK;
 }

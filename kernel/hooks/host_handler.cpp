@@ -59,7 +59,7 @@ cleat_status make_head(Exchange& x, const cleat_reply& head) {
 }
 
 cleat_status handler_start(Exchange& x, const cleat_reply* given) {
-  if (x.handler_started || x.reply_staged || x.head_sent()) return wrong_phase("handler start: an answer was begun");
+  if (x.handler_started || x.asked.reply || x.head_sent()) return wrong_phase("handler start: an answer was begun");
   if (x.stage != Stage::kHandle && x.stage != Stage::kAwait) return wrong_phase("handler start: somebody else has answered");
   cleat_reply head{};
   if (const char* wrong = read_struct(given, kReplyLeast, head)) return fail_call(CLEAT_INVALID, wrong);

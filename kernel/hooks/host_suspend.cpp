@@ -31,7 +31,7 @@ cleat_status suspend_exchange(Exchange& x, cleat_ticket& ticket) {
   const std::uint32_t number = next_number(worker);
   if (!tickets::issue(worker.index, x.slot, lane, number, handle_generation(x.handle()))) return no_memory();
   x.suspended[lane] = number;
-  x.suspend_asked = true;
+  x.asked.suspend = true;
   ticket = make_ticket(worker.index, lane, x.slot, number);
   return CLEAT_OK;
 }

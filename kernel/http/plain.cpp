@@ -49,6 +49,7 @@ bool read_plain(std::string_view head, std::size_t first_line, bool request, con
   bool framed = false;
   while (data[at] != '\r') {
     const std::size_t name = at;
+    at = skip_usual_name(data, at, head.size());
     while (is(data[at], kTokenChar)) ++at;
     if (at == name || data[at] != ':' || fields.size() == limits.fields_max) return false;
     Field field{{data + name, at - name}, {}, Name::kOther, false};

@@ -93,8 +93,22 @@ std::size_t find_control(const char* data, std::size_t from, std::size_t to) {
   }
   return find_control_scalar(data, from, to);
 }
+
+std::size_t skip_usual_name(const char* data, std::size_t from, std::size_t to) {
+  const auto up_to = [](__m128i bytes, char last) { return _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(last)), bytes); };
+  for (; from + 16 <= to; from += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + from));
+    const __m128i letter = up_to(_mm_sub_epi8(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), _mm_set1_epi8('a')), 'z' - 'a');
+    const __m128i digit = up_to(_mm_sub_epi8(bytes, _mm_set1_epi8('0')), 9);
+    const __m128i usual = _mm_or_si128(_mm_or_si128(letter, digit), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    const unsigned other = static_cast<unsigned>(_mm_movemask_epi8(usual)) ^ 0xffff;
+    if (other != 0) return from + static_cast<std::size_t>(__builtin_ctz(other));
+  }
+  return from;
+}
 #else
 std::size_t find_control(const char* data, std::size_t from, std::size_t to) { return find_control_scalar(data, from, to); }
+std::size_t skip_usual_name(const char*, std::size_t from, std::size_t) { return from; }
 #endif
 
 }  // namespace detail

@@ -137,10 +137,7 @@ void Http1Client::close() {
 
 void Http1Client::failed(std::uint32_t how) {
   Requester* requester = requester_;
-  if (requester == nullptr) {
-    close();
-    return;
-  }
+  if (requester == nullptr) return close();
   if (state_ == State::kHead) {
     requester->attempt_failed(how);
   } else if (state_ == State::kTunnel) {
@@ -324,10 +321,7 @@ std::size_t Http1Client::take_body(std::string_view data) {
 }
 
 void Http1Client::ended() {
-  if (requester_ == nullptr) {
-    close();
-    return;
-  }
+  if (requester_ == nullptr) return close();
   if (state_ == State::kBody && requester_->response.body == http::Body::kUntilClose && !transport_.broken()) {
     state_ = State::kDone;
     requester_->response_end();

@@ -160,10 +160,7 @@ void Http2Stream::data(std::string_view data) {
     if (data.size() > body_left_) return malformed("more content than its content-length");
     body_left_ -= data.size();
   }
-  if (head_told_ && in_.empty() && !delivering_ && requester_->response_wanted()) {
-    hand_on(data);
-    return;
-  }
+  if (head_told_ && in_.empty() && !delivering_ && requester_->response_wanted()) return hand_on(data);
   if (in_.capacity() == 0) in_ = session_.worker().take_buffer();
   in_.append(data);
 }

@@ -19,7 +19,7 @@ Pooled::Pooled(Pool& pool, std::shared_ptr<Endpoint> endpoint, Socket socket, st
   deadline_.set_or_clear(end_of(pool.cluster().config.connect_timeout, worker_.reactor.now_ms()));
   transport_.set_connecting();
   pool_.use_tls(transport_, *endpoint_, server_name_);
-  if (!worker_.reactor.add(transport_.fd(), *this)) transport_.break_off();
+  if (!transport_.watch(*this)) transport_.break_off();
 }
 
 std::shared_ptr<Pool> Pool::of(Worker& worker, const std::shared_ptr<Cluster>& cluster) {

@@ -249,7 +249,8 @@ class H2Origin:
         listening.listen(512)
         self.port = listening.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self._main, args=(listening,), daemon=True)
+        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
+        self._thread = threading.Thread(target=self._main, daemon=True)
         self._thread.start()
 
     @staticmethod
@@ -257,9 +258,8 @@ class H2Origin:
         await stream.whole()
         await stream.reply()
 
-    def _main(self, listening):
+    def _main(self):
         asyncio.set_event_loop(self.loop)
-        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
         self.loop.run_forever()
         self.loop.close()
 

@@ -203,16 +203,16 @@ class RecordingOrigin:
             self.address = self._relay.address
         if pairing.TLS or pairing.UP:
             pairing.origins.add(self.address)
-        self._thread = threading.Thread(target=self._main, args=(listening,), daemon=True)
+        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
+        self._thread = threading.Thread(target=self._main, daemon=True)
         self._thread.start()
 
     @staticmethod
     async def _ok(connection, request):
         connection.send(reply())
 
-    def _main(self, listening):
+    def _main(self):
         asyncio.set_event_loop(self.loop)
-        self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listening, ssl=self.tls))
         if self._relay:
             self.loop.run_until_complete(self._relay.serve())
         self.loop.run_forever()

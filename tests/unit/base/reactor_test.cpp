@@ -50,6 +50,31 @@ struct Watchdog {
 
 }  // namespace
 
+TEST_CASE("reactor tells of room for writing from when it is asked to, and of what waits in each turn until nothing does") {
+  Reactor reactor;
+  const Watchdog watchdog(reactor);
+  Pair stream, listening;
+  Handler reads, takes;
+  std::vector<std::uint32_t> told;
+  reads.then = [&](std::uint32_t events) {
+    told.push_back(events);
+    if (told.size() == 1) REQUIRE(reactor.change(stream.ours.fd(), reads, Reactor::Tell::kBoth));
+    if (told.size() == 2) REQUIRE(::send(listening.theirs.fd(), "abc", 3, 0) == 3);
+  };
+  takes.then = [&](std::uint32_t events) {
+    CHECK(events == EPOLLIN);
+    char byte;
+    REQUIRE(::recv(listening.ours.fd(), &byte, 1, 0) == 1);  // one of three, each time
+    if (byte == 'c') reactor.stop();
+  };
+  REQUIRE(reactor.add(stream.ours.fd(), reads, Reactor::Tell::kReadable));
+  REQUIRE(reactor.add(listening.ours.fd(), takes, Reactor::Tell::kWaiting));
+  REQUIRE(::send(stream.theirs.fd(), "x", 1, 0) == 1);
+  reactor.run();
+  CHECK(told == std::vector<std::uint32_t>{EPOLLIN, EPOLLIN | EPOLLOUT});
+  CHECK(takes.calls == 3);
+}
+
 TEST_CASE("reactor tells a socket's owner once of what comes, and of its end") {
   Reactor reactor;
   const Watchdog watchdog(reactor);
@@ -71,7 +96,7 @@ TEST_CASE("reactor tells a socket's owner once of what comes, and of its end") {
       reactor.stop();
     }
   };
-  REQUIRE(reactor.add(pair.ours.fd(), handler));
+  REQUIRE(reactor.add(pair.ours.fd(), handler, Reactor::Tell::kBoth));
   CHECK(::write(pair.theirs.fd(), "hello", 5) == 5);
   reactor.run();
   CHECK(got == "hello");
@@ -82,7 +107,7 @@ TEST_CASE("reactor tells a socket's owner once of what comes, and of its end") {
 TEST_CASE("reactor refuses what cannot be watched") {
   Reactor reactor;
   Handler handler;
-  CHECK_FALSE(reactor.add(-1, handler));
+  CHECK_FALSE(reactor.add(-1, handler, Reactor::Tell::kBoth));
 }
 
 TEST_CASE("deferred calls run after the event's callback, in order, with those that they defer themselves") {
@@ -152,8 +177,8 @@ TEST_CASE("a handler that retires itself is not called again, though its socket 
   first->reactor = second->reactor = &reactor;
   first->other = &second;
   second->other = &first;
-  REQUIRE(reactor.add(first->pair.ours.fd(), *first));
-  REQUIRE(reactor.add(second->pair.ours.fd(), *second));
+  REQUIRE(reactor.add(first->pair.ours.fd(), *first, Reactor::Tell::kBoth));
+  REQUIRE(reactor.add(second->pair.ours.fd(), *second, Reactor::Tell::kBoth));
   reactor.run();
   CHECK((first == nullptr) != (second == nullptr));
 }
@@ -233,7 +258,7 @@ TEST_CASE("a task that posts is woken for again, and other sockets have their tu
     char byte;
     if (read_some(pair.ours.fd(), &byte, 1).size == 1) reactor.stop();
   };
-  REQUIRE(reactor.add(pair.ours.fd(), handler));
+  REQUIRE(reactor.add(pair.ours.fd(), handler, Reactor::Tell::kBoth));
   int rounds = 0;
   std::function<void()> again = [&] {
     if (++rounds == 100) CHECK(::write(pair.theirs.fd(), "x", 1) == 1);
