@@ -271,7 +271,9 @@ void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
   touch();
   if (lane == Lane::kRequestBody && handler_wait_) {
     handler_wait_ = false;
-    if (verdict == hooks::kFail) {
+    if (verdict == hooks::kReplied && asked.reply && !handler_started) {
+      take_handler_reply();
+    } else if (verdict == hooks::kFail || verdict == hooks::kReplied) {
       handler_failed();
     } else if (handler_end_later_) {
       handler_end_later_ = false;

@@ -67,7 +67,7 @@ class Instance {
   std::string sha256;              // of its content
   std::string hosted;              // by `library`: all that is told of it, as JSON; empty: the library is that file
   cleat_plugin table{};            // a whole table: entries beyond the plugin's own size are NULL
-  const cleat_plugin_handler* handler = nullptr;    // the library's, or nullptr
+  const cleat_plugin_handler* handler = nullptr;    // the library's, or nullptr; of a hosted plugin nullptr too where it has none
   const cleat_plugin_balancer* balancer = nullptr;
   const cleat_plugin_config_source* source = nullptr;
   const cleat_plugin_tls* tls = nullptr;

@@ -10,6 +10,7 @@
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/handover.hpp"
 #include "kernel/hooks/library.hpp"
+#include "plugin_api/isolation/halves.hpp"
 
 namespace cleat::hooks {
 namespace {
@@ -67,6 +68,15 @@ std::shared_ptr<Instance> named(const ByName& instances, const std::string& name
 bool is_same(const Instance& old, const Instance& wanted) {
   return old.library == wanted.library && old.sha256 == wanted.sha256 && old.hosted == wanted.hosted &&
          old.config_text == wanted.config_text && old.fail_open == wanted.fail_open && old.quarantine_policy == wanted.quarantine_policy;
+}
+
+// Of a plugin that another stands in for: the halves that both have.
+void keep_halves(Instance& instance) {
+  const void* const halves = instance.table.find != nullptr ? instance.table.find(to_str(isolation::kHostedHalves)) : nullptr;
+  if (halves == nullptr) return;
+  const auto has = [&](std::string_view id) { return static_cast<const isolation::HostedHalves*>(halves)->has(instance.handle, to_str(id)); };
+  if (!has(CLEAT_EXT_HANDLER)) instance.handler = nullptr;
+  if (!has(CLEAT_EXT_HANDOVER)) instance.handover = nullptr;
 }
 
 }  // namespace
@@ -207,7 +217,9 @@ bool Loader::create(Instance& instance, const config::Instance& wanted, bool val
   // Before the call: the watchdog may have something to say of it.
   if (!validate) instance.quarantine.begin(instance.name, instance.quarantine_policy);
   const CallOutcome outcome = call_plugin(&instance, validate ? Hook::kValidate : Hook::kCreate, [&] {
-    return validate ? instance.table.validate(&info) : instance.table.create(&info, &instance.self);
+    const cleat_status status = validate ? instance.table.validate(&info) : instance.table.create(&info, &instance.self);
+    if (status == CLEAT_OK && !instance.hosted.empty()) keep_halves(instance);
+    return status;
   });
   if (!outcome.ok()) {
     config.report(*wanted.node, validate ? "validate" : "create", outcome);

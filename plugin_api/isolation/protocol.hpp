@@ -23,6 +23,9 @@ namespace cleat::isolation {
 inline constexpr int kControlDescriptor = 3;  // the socket
 inline constexpr int kMemoryDescriptor = 4;   // the memory file: for worker 0, 1 ...: ring to the process, ring from it
 inline constexpr int kFirstEventDescriptor = 5;  // for worker w: 5 + 2w wakes the process's thread, 6 + 2w wakes the kernel's side
+inline constexpr std::uint32_t kVisitedBytesMax = 64 * 1024;  // of the metrics in one answer
+inline constexpr std::uint32_t kHandoverBytesMax = 256 * 1024;  // of a state in one frame
+inline constexpr std::uint64_t kStateBytesMax = 64 * 1024 * 1024;  // cleat.handover/1's
 inline constexpr std::uint32_t kControlFrameMax = 16 * 1024 * 1024;
 
 // --- messages on a ring to the process ---
@@ -34,6 +37,7 @@ enum class ToProcess : std::uint8_t {
                      // gone and it has no on_connection_end. After UNSUBSCRIBE the process forgets by itself. May be about what it does not know
   kAnswer = 5,       // u32 number, i32 status, text error, and what the function answers: to a kAsk
   kCallEvent = 6,    // u64 call, u64 owner (0: the instance), u32 kind, u32 how, u32 status, fields headers, text body, fields trailers, text reason
+  kWritable = 7,     // u64 exchange           cleat.handler/1's on_writable
 };
 
 // --- messages on a ring from the process ---
@@ -51,10 +55,14 @@ enum class FromProcess : std::uint8_t {
 enum class HookNumber : std::uint8_t {
   kConnection, kTls, kConnectionEnd, kRequest, kRoute, kRequestBody, kRequestTrailers, kAttempt, kAttemptEnd, kResponse, kResponseBody,
   kResponseTrailers, kReply, kEnd,
+  kHandle, kHandleBody, kHandleEnd,  // of cleat.handler/1
+  // In the answer to kLoad alone: that half's on_writable, which ToProcess::kWritable tells; cleat.handover/1, which kGive and kTake are for.
+  kWritable, kHandover,
   kCount
 };
 constexpr bool is_of_connection(HookNumber hook) { return hook <= HookNumber::kConnectionEnd; }
-constexpr bool has_verdict(HookNumber hook) { return hook < HookNumber::kCount && hook != HookNumber::kConnectionEnd && hook != HookNumber::kEnd; }
+constexpr bool is_of_exchange_end(HookNumber hook) { return hook == HookNumber::kEnd || hook == HookNumber::kHandleEnd; }
+constexpr bool has_verdict(HookNumber hook) { return hook < HookNumber::kWritable && hook != HookNumber::kConnectionEnd && !is_of_exchange_end(hook); }
 
 // What follows the head of a hook's call.
 inline constexpr std::uint32_t kHasRequest = 1;            // text method, scheme, authority, target; fields
@@ -72,7 +80,7 @@ struct HookHead {              // written as these members, in this order, witho
   std::uint64_t subject = 0;   // the exchange, or the connection
   std::uint64_t body_max = 0;    // of an exchange: its listener's body_buffer, bytes; 0: not told
   std::uint32_t route = 0;     // what route_create was told of the chosen route; 0: none, or it has no configuration of this instance
-  std::uint32_t extra = 0;     // body hooks: CLEAT_BODY_*; on_attempt: its number
+  std::uint32_t extra = 0;     // body hooks: CLEAT_BODY_*; on_attempt: its number; on_handle_end: 1 where on_end, or a kForget, is still to come
   std::uint32_t has = 0;
   std::uint64_t now_ms = 0;    // the kernel's clock, monotonic; 0: not told
 };
@@ -116,6 +124,14 @@ enum class Function : std::uint16_t {
   kCallPause,   // u64 call, u32 on                                       -> -
   kCallCancel,  // u64 call                                               -> -
   kEventPublish,  // text name, data                                      -> -
+  // On a ring alone. Of cleat.handler/1's host half: of an exchange of which on_handle was told.
+  kHandlerStart,  // u64 exchange, u32 status, fields                     -> -
+  kHandlerWrite,  // u64 exchange, text data                              -> u64 accepted
+  kHandlerFinish, // u64 exchange, fields                                 -> -
+  kHandlerAbort,  // u64 exchange                                         -> -
+  kMetricsVisit,  // u64 at                                               -> u64 whole, text: the bytes from `at` on, as many as one message may
+                  // hold, of all metrics as they stood when that worker asked with 0: { u32 kind, text name, help (both empty: as before), fields
+                  // labels, i64 value, list of u64 bounds, list of u64 buckets } for each series, in cleat.metrics/1's order
   // On the control socket, from the process.
   kMetadataKey = 64,   // text name                         -> u32 key
   kMetricDefine,       // u32 kind, text name, help, list of texts, list of u64 bounds, u64 series_max -> u64 metric
@@ -132,6 +148,9 @@ enum class Function : std::uint16_t {
   kRouteDestroy,       // u32 route                         -> -
   kEvent,              // u32 kind, text name, text data    not answered
   kDrain, kShutdown,   // u64 completion                    -> - (once the hook has returned)
+  kGive,               // u64 at                            -> u32 format, u64 whole, text: the bytes from `at` on, kHandoverBytesMax at most, of what
+                       // the plugin gave when it was asked with 0
+  kTake,               // u8 last, u32 format, text         -> -: the bytes after those before; with the last the plugin takes them
   kDestroy,            // -                                 -> -, and the process ends
 };
 // A control frame: u8 0 = a request, 1 = an answer; u32 number (a request's own, of its side; 0: not answered); u16 Function; then the arguments; of an answer

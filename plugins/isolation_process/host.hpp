@@ -9,6 +9,8 @@
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/config.h"
 #include "plugin_api/ext/events.h"
+#include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
@@ -24,6 +26,8 @@ struct Host {
   const cleat_host_body* body = nullptr;
   const cleat_host_config* config = nullptr;
   const cleat_host_events* events = nullptr;
+  const cleat_host_handler* handler = nullptr;
+  const cleat_host_handover* handover = nullptr;
   const cleat_host_http_call* http_call = nullptr;
   const cleat_host_kv* kv = nullptr;
   const cleat_host_metadata* metadata = nullptr;

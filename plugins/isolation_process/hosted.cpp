@@ -342,7 +342,7 @@ Answer Hosted::load() {
   const auto has_shutdown = in.number<std::uint8_t>();
   const std::uint32_t halves = in.count(4);
   for (std::uint32_t i = 0; i < halves && lives_ == 1; ++i) {
-    say(CLEAT_INFO, "its " + std::string(in.text()) + " is not called: an isolated plugin has hooks alone");
+    say(CLEAT_INFO, "its " + std::string(in.text()) + " is not called: of an isolated plugin hooks, cleat.handler/1 and cleat.handover/1 are");
   }
   if (!in.ok()) return {CLEAT_FAILED, "its process answers what is no answer", {}};
   const std::lock_guard lock(mutex_);
@@ -391,7 +391,7 @@ void Hosted::take_down(const std::string& why) {
   life_.store(0);
   ended_.store(lives_, std::memory_order_release);
   std::uint64_t in_flight = 0;
-  for (const auto& lane : lanes_) in_flight += lane->in_flight.load(std::memory_order_relaxed) + lane->lost.exchange(0, std::memory_order_relaxed);
+  for (const auto& lane : lanes_) in_flight += lane->in_flight_or_awaited() + lane->lost.exchange(0, std::memory_order_relaxed);
   std::vector<std::uint64_t> completions;
   std::shared_ptr<Process> process;
   bool ending, was_serving;
@@ -463,6 +463,7 @@ void Hosted::turn(Clock::time_point until) {
   for (std::uint32_t worker = 0; worker < workers_; ++worker) {
     if (lanes_[worker]->behind.load() && lanes_[worker]->running.load()) post(*lanes_[worker], worker);
   }
+  show_metrics();
   if (Clock::now() >= look_at_) look_at_rings();
 }
 
@@ -510,7 +511,7 @@ void Hosted::look_at_rings() {
     Progress& progress = progress_[worker];
     const std::uint64_t read = ring.read.load(), written = ring.written.load();
     const bool waits = read != written;
-    if (read != progress.read || (!waits && lane.in_flight.load(std::memory_order_relaxed) == 0)) {
+    if (read != progress.read || (!waits && lane.in_flight_or_awaited() == 0)) {
       progress = {read, now, false};
     } else if (!waits && !progress.pinged && now - progress.since >= std::min(kPingAfter, hang / 2)) {
       progress = {read, now, true};

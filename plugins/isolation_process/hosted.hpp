@@ -45,6 +45,8 @@ class Hosted {
   cleat_status route_create(cleat_config config, void** route);
   void route_destroy(void* route);
   void event(const cleat_event& event);
+  cleat_status give(std::uint64_t handover, std::uint32_t& format);
+  cleat_status take(std::uint32_t format, std::string_view bytes);
   void finish(cleat::isolation::Function function, std::uint64_t completion);  // kDrain, kShutdown
 
   // --- for lanes ---
@@ -58,6 +60,7 @@ class Hosted {
   void violated(const Process& process, const char* what);                      // it sent what it must not: it is killed
   void count_failed(std::uint64_t calls) const;
   void post(Lane& lane, std::uint32_t worker);
+  void wake() const;                                                            // its thread: a lane wants something
 
  private:
   enum class State : std::uint8_t { kStarting, kUp, kDown, kEnded };
@@ -70,11 +73,11 @@ class Hosted {
   void take_down(const std::string& why);
   void turn(Clock::time_point until);
   void look_at_rings();
+  void show_metrics();
   void receive();
   Answer ask(cleat::isolation::Function function, const std::string& arguments);  // on its thread
   void watch(const Process& process);
   void say(std::uint32_t level, const std::string& text) const;
-  void wake() const;
   void set_state(State state);
 
   // --- what the process asks (requests.cpp) ---

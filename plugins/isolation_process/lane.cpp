@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "hosted.hpp"
 #include "perform.hpp"
@@ -12,15 +13,10 @@ namespace {
 
 using namespace cleat::isolation;
 
-constexpr std::uint64_t kLost = UINT64_MAX;               // State::life of an exchange that began while there was no process
 constexpr int kMessagesAtOnce = 1'000;                    // then other work of the worker has its turn
 constexpr std::size_t kKeptBytesMax = 4 * 1024 * 1024;    // messages that wait for room in the ring
 constexpr std::size_t kSeriesMax = 262'144;
 constexpr std::uint64_t kValueBytesMax = 64 * 1024;       // cleat.kv/1's
-
-constexpr const char* kHookNames[] = {"on_connection", "on_tls", "on_connection_end", "on_request", "on_route", "on_request_body", "on_request_trailers",
-                                      "on_attempt", "on_attempt_end", "on_response", "on_response_body", "on_response_trailers", "on_reply", "on_end"};
-static_assert(std::size(kHookNames) == static_cast<std::size_t>(HookNumber::kCount));
 
 std::uint64_t now_ms() {
   timespec t{};
@@ -43,6 +39,13 @@ void write_fields(Writer& out, const cleat_header* fields, std::uint64_t count) 
     out.text(fields[i].name);
     out.text(fields[i].value);
   }
+}
+
+// A handler goes on, replies or fails: anything else would have it asked again, and again.
+bool may_answer(HookNumber hook, const Message& message) {
+  if (hook != HookNumber::kHandle && hook != HookNumber::kHandleBody) return true;
+  const auto replies = [](const Step& step) { return step.what == Operation::kReply; };
+  return message.verdict != CLEAT_UNSUBSCRIBE && (message.verdict != CLEAT_REPLIED || std::any_of(message.steps.begin(), message.steps.end(), replies));
 }
 
 }  // namespace
@@ -92,12 +95,21 @@ void Lane::leave() {
   pending_.clear();
   free_ = 0;
   in_flight.store(0, std::memory_order_relaxed);
+  failed += awaited_.size();
+  for (const cleat_exchange x : std::exchange(awaited_, {})) cut_off(x);
+  awaited.store(0, std::memory_order_relaxed);
   const auto calls = std::move(calls_);
   calls_.clear();
   for (const auto& [call, owner] : calls) host.http_call->cancel(call);
   kept_.clear();
   kept_bytes_ = 0;
   behind.store(false);
+  visiting_ = 0;
+  visited_ = {};
+  {
+    const std::lock_guard lock(shown_mutex_);
+    shown_.reset();
+  }
   series_.clear();
   connections_.clear();
   process_.reset();
@@ -131,6 +143,7 @@ cleat_verdict Lane::call(HookNumber hook, std::uint64_t subject, std::uint32_t e
   if (exchange) {
     State* const state = state_of(subject, true);
     if (state == nullptr) return fail(subject, "no memory of the exchange is left");
+    if (hook == HookNumber::kRequest) state->in_chain = true;
     if (state->life == 0) state->life = there ? life_ : kLost;
     if (!there) return fail(subject, "its process is not there: it is being started again");
     if (state->life != life_) return fail(subject, "the exchange began before its process was there");
@@ -141,7 +154,7 @@ cleat_verdict Lane::call(HookNumber hook, std::uint64_t subject, std::uint32_t e
     }
   }
   HookHead head = head_of(hook, subject, extra);
-  head.call = enter(subject, exchange);
+  head.call = enter(subject, hook);
   out_.clear();
   write_snapshot(out_, head, end, process_->keys);
   if (!write_kept() || !write(out_.bytes, true)) {
@@ -161,23 +174,24 @@ cleat_verdict Lane::call(HookNumber hook, std::uint64_t subject, std::uint32_t e
 void Lane::tell(HookNumber hook, std::uint64_t subject) {
   if (!current()) return;
   const bool exchange = !is_of_connection(hook);
-  bool begun = false;
+  bool begun = false, end_follows = false;
   if (exchange) {
     const State* const state = state_of(subject, false);
     if (state != nullptr && state->life != life_) return;
     begun = state != nullptr;
+    end_follows = begun && hook == HookNumber::kHandleEnd && state->in_chain;
   } else {
     begun = connections_.erase(subject) != 0;
     if (!begun && hosted_.has(HookNumber::kConnection)) return;
   }
   if (hosted_.has(hook)) {
     out_.clear();
-    write_snapshot(out_, head_of(hook, subject, 0), nullptr, process_->keys);
+    write_snapshot(out_, head_of(hook, subject, end_follows ? 1 : 0), nullptr, process_->keys);
     if (write_kept() && write(out_.bytes, true)) return;
     hosted_.count_failed(1);
     begun = true;
   }
-  if (!begun) return;
+  if (!begun || end_follows) return;
   Writer end;
   end.number(ToProcess::kForget);
   end.number(subject);
@@ -186,7 +200,7 @@ void Lane::tell(HookNumber hook, std::uint64_t subject) {
 
 // --- calls that are out ---
 
-std::uint64_t Lane::enter(std::uint64_t subject, bool exchange) {
+std::uint64_t Lane::enter(std::uint64_t subject, HookNumber hook) {
   if (free_ == 0) {
     pending_.emplace_back();
     free_ = static_cast<std::uint32_t>(pending_.size());
@@ -194,7 +208,7 @@ std::uint64_t Lane::enter(std::uint64_t subject, bool exchange) {
   const std::uint32_t number = free_;
   Pending& pending = pending_[number - 1];
   free_ = pending.next_free;
-  pending = {.ticket = 0, .subject = subject, .generation = ++generation_, .used = true, .exchange = exchange, .next_free = 0};
+  pending = {.ticket = 0, .subject = subject, .generation = ++generation_, .used = true, .hook = hook, .next_free = 0};
   in_flight.store(in_flight.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return std::uint64_t{pending.generation} << 32 | number;
 }
@@ -265,6 +279,7 @@ void Lane::drain() {
   }
   if (!current()) return;
   write_kept();
+  take_shown();
   if (ping.exchange(false)) {
     Writer nothing;  // forgetting what is not known: it has only to be read
     nothing.number(ToProcess::kForget);
@@ -298,13 +313,16 @@ void Lane::finish(const Message& message) {
   forget(*found);
   cleat_verdict verdict = message.verdict;
   std::string words(message.words);
-  if (!pending.exchange) {
+  if (is_of_connection(pending.hook)) {
     host.core->resume(pending.ticket, verdict);
   } else {
     State* const state = state_of(pending.subject, false);
     if (state == nullptr) return;  // the exchange is gone
-    if (state->failed != 0) verdict = CLEAT_FAIL;
-    state->failed = 0;
+    if (state->failed || !may_answer(pending.hook, message)) verdict = CLEAT_FAIL;
+    state->failed = false;
+    if (verdict == CLEAT_UNSUBSCRIBE) state->in_chain = false;
+    if (pending.hook == HookNumber::kHandle) state->handled = verdict == CLEAT_CONTINUE;
+    if (pending.hook == HookNumber::kHandleBody) await(pending.subject, verdict == CLEAT_CONTINUE && !state->answered);
     if (!relies_on_success(message.steps)) {
       // First, although it takes effect last: a ticket that was worth nothing any more says that the kernel has gone on without this answer.
       if (host.core->resume(pending.ticket, verdict) == CLEAT_OK) perform(hosted_.self, pending.subject, message, words);
@@ -321,7 +339,7 @@ void Lane::operate(const Message& message) {
   if (state == nullptr || state->life != life_) return;  // over, or not one of its own
   std::string words;
   if (perform(hosted_.self, message.call_or_subject, message, words)) return;
-  state->failed = 1;
+  state->failed = true;
   host.core->log(hosted_.self, CLEAT_WARN, str(words));
 }
 
@@ -359,9 +377,47 @@ void Lane::take_last_samples() {
   }
 }
 
+void Lane::show(std::string metrics) {
+  const std::lock_guard lock(shown_mutex_);
+  shown_ = std::move(metrics);
+}
+
+void Lane::take_shown() {
+  if (visiting_ == 0) return;
+  std::optional<std::string> shown;
+  {
+    const std::lock_guard lock(shown_mutex_);
+    shown.swap(shown_);
+  }
+  if (!shown) return;
+  visited_ = std::move(*shown);
+  give_metrics(std::exchange(visiting_, 0), 0);
+}
+
+void Lane::give_metrics(std::uint32_t number, std::uint64_t at) {
+  const std::string_view left = std::string_view(visited_).substr(static_cast<std::size_t>(std::min<std::uint64_t>(at, visited_.size())));
+  const std::string_view piece = left.substr(0, kVisitedBytesMax);
+  Writer message;
+  message.number(ToProcess::kAnswer);
+  message.number(number);
+  message.number(CLEAT_OK);
+  message.text(std::string_view());
+  message.number(std::uint64_t{visited_.size()});
+  message.text(piece);
+  const bool last = piece.size() == left.size();
+  write_or_keep(std::move(message.bytes));
+  if (last) visited_ = {};
+}
+
 // --- what it asks for ---
 
 void Lane::answer(const Question& question) {
+  if (question.function == Function::kMetricsVisit) {
+    if (question.amount != 0) return give_metrics(question.number, question.amount);
+    visiting_ = question.number;
+    wants_metrics.store(true);
+    return hosted_.wake();  // its thread reads them: of many that takes long
+  }
   Writer out;
   const cleat_status status = ask(question, out);
   Writer message;
@@ -376,6 +432,10 @@ void Lane::answer(const Question& question) {
 cleat_status Lane::ask(const Question& q, Writer& out) {
   const cleat_host_http_call& http = *host.http_call;
   switch (q.function) {
+    case Function::kHandlerStart:
+    case Function::kHandlerWrite:
+    case Function::kHandlerFinish:
+    case Function::kHandlerAbort: return make_answer(q, out);
     case Function::kCallStart: return start_call(q, out);
     case Function::kCallWrite:
     case Function::kCallFinish:

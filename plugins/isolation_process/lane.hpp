@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -28,6 +30,12 @@ class Lane {
   void stop();                     // worker_stop: nothing is called after it
   cleat_verdict call(cleat::isolation::HookNumber hook, std::uint64_t subject, std::uint32_t extra = 0, const cleat_attempt_end* end = nullptr);
   void tell(cleat::isolation::HookNumber hook, std::uint64_t subject);  // a hook that returns nothing; has the plugin none, the end of the subject
+  // --- the plugin as a handler (handler.cpp) ---
+  cleat_verdict on_handle(cleat_exchange x);
+  cleat_verdict on_handle_body(cleat_exchange x, std::uint32_t flags);
+  void on_writable(cleat_exchange x);
+  void on_handle_end(cleat_exchange x);
+  void stands_in_chain(cleat_exchange x);  // on_request was called: on_end will be too, and the plugin is not to forget the exchange before
   // Posted: reads what the process wrote; follows it to its end, or to the next one.
   void drain();
   void take_last_samples();        // [control] after the process's end: what of its metrics is in the ring still
@@ -36,8 +44,12 @@ class Lane {
   std::atomic<bool> posted{false};          // a drain is on its way
   std::atomic<bool> running{false};         // between start and stop
   std::atomic<std::uint32_t> in_flight{0};
+  std::atomic<std::uint32_t> awaited{0};    // answers of the handler that are being made, while no call of theirs is in flight
+  std::uint32_t in_flight_or_awaited() const { return in_flight.load(std::memory_order_relaxed) + awaited.load(std::memory_order_relaxed); }
   std::atomic<std::uint32_t> lost{0};       // that were in flight when the lane left a process that its own thread has not seen end yet
   std::atomic<bool> behind{false};          // messages wait for room in the ring: drain again soon
+  std::atomic<bool> wants_metrics{false};   // all that there are, by show()
+  void show(std::string metrics);           // then a drain is posted
   std::atomic<bool> ping{false};            // the next drain says something to the process that it has to read
 
  private:
@@ -46,20 +58,23 @@ class Lane {
     std::uint64_t subject = 0;
     std::uint32_t generation = 0;
     bool used = false;
-    bool exchange = false;
+    cleat::isolation::HookNumber hook{};
     std::uint32_t next_free = 0;
   };
+  static constexpr std::uint64_t kLost = UINT64_MAX;  // State::life of an exchange that began while there was no process
   struct State {  // of an exchange, in its memory
     std::uint64_t life;            // of the process in which it began; 0: not yet
-    std::uint32_t failed;          // an operation that the plugin relied on, outside its hook
-    std::uint32_t reserved;
+    bool failed;                   // an operation that the plugin relied on, outside its hook
+    bool in_chain;                 // on_end will come
+    bool handled;                  // on_handle has answered CONTINUE, and is asked again to say so
+    bool answered;                 // the handler's answer was ended, or cut off
   };
 
   bool current();                  // there is a process, and this lane is with it
   void leave();                    // all that is out has failed
   cleat_verdict fail(std::uint64_t subject, const char* words);
   State* state_of(cleat_exchange x, bool make) const;
-  std::uint64_t enter(std::uint64_t subject, bool exchange);
+  std::uint64_t enter(std::uint64_t subject, cleat::isolation::HookNumber hook);
   Pending* find(std::uint64_t call);
   void forget(Pending& pending);
   bool write(std::string_view message, bool wake);
@@ -71,6 +86,11 @@ class Lane {
   void operate(const Message& message);
   void answer(const Question& question);
   cleat_status ask(const Question& question, cleat::isolation::Writer& out);
+  void take_shown();
+  void give_metrics(std::uint32_t number, std::uint64_t at);
+  cleat_status make_answer(const Question& question, cleat::isolation::Writer& out);
+  void await(cleat_exchange x, bool on);
+  static void cut_off(cleat_exchange x);
   cleat_status start_call(const Question& question, cleat::isolation::Writer& out);
   bool take_series(const Message& message);
   bool take_samples(const Message& message);
@@ -95,6 +115,11 @@ class Lane {
   std::unordered_map<std::uint64_t, cleat_series> series_;
   std::unordered_map<cleat_call, std::uint64_t> calls_;       // of the process's: the owner it named
   std::unordered_set<cleat_conn> connections_;                // that have begun in this life
+  std::unordered_set<cleat_exchange> awaited_;
+  std::uint32_t visiting_ = 0;                                // the question that waits for all metrics; 0: none
+  std::string visited_;                                       // as they were told from the beginning
+  std::mutex shown_mutex_;
+  std::optional<std::string> shown_;                          // under it
 };
 
 // What cleat.kv/1 and cleat.events/1 answer, from any thread.

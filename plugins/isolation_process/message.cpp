@@ -146,6 +146,21 @@ bool Message::read_arguments(Function function, Reader& in) {
       q.key = in.text();
       q.value = in.text();
       break;
+    case Function::kHandlerStart:
+      q.owner = in.number<std::uint64_t>();
+      q.flags = in.number<std::uint32_t>();
+      q.fields = read_fields(in);
+      break;
+    case Function::kHandlerWrite:
+      q.owner = in.number<std::uint64_t>();
+      q.value = in.text();
+      break;
+    case Function::kHandlerFinish:
+      q.owner = in.number<std::uint64_t>();
+      q.fields = read_fields(in);
+      break;
+    case Function::kMetricsVisit: q.amount = in.number<std::uint64_t>(); break;
+    case Function::kHandlerAbort: q.owner = in.number<std::uint64_t>(); break;
     default: return false;
   }
   return in.ok();

@@ -42,9 +42,9 @@ struct Question {  // kAsk
   std::uint64_t space_or_call = 0, amount = 0, expected = 0, capacity = 0;
   std::int64_t integer = 0;
   std::uint32_t flags = 0;
-  std::string_view key, value;                          // of kv; an event's name and data; a call's data
+  std::string_view key, value;                          // of kv; an event's name and data; a call's, an answer's data
   std::string_view cluster, method, target, authority;  // of kCallStart
-  std::uint64_t owner = 0, timeout_ms = 0, body_max = 0;
+  std::uint64_t owner = 0, timeout_ms = 0, body_max = 0;  // owner: of kHandler* too, the exchange; flags: kHandlerStart's status
   FieldRange fields;
 };
 

@@ -69,7 +69,92 @@ cleat_status ask_on_control(cleat_instance self, Process& process, Function func
   }
 }
 
+struct Visited {
+  Writer out;
+  std::string name;
+};
+
+void visited(void* user, const cleat_metric_view* metric) {
+  auto& [out, name] = *static_cast<Visited*>(user);
+  const bool again = view(metric->name) == name;
+  out.number(metric->kind);
+  out.text(again ? cleat_str{} : metric->name);
+  out.text(again ? cleat_str{} : metric->help);
+  if (!again) name = view(metric->name);
+  out.number(static_cast<std::uint32_t>(metric->label_count));
+  for (std::uint64_t i = 0; i < metric->label_count; ++i) {
+    out.text(metric->labels[i].name);
+    out.text(metric->labels[i].value);
+  }
+  out.number(metric->value);
+  const bool histogram = metric->kind == CLEAT_HISTOGRAM;
+  out.number(static_cast<std::uint32_t>(histogram ? metric->bound_count : 0));
+  for (std::uint64_t i = 0; histogram && i < metric->bound_count; ++i) out.number(metric->bounds[i]);
+  out.number(static_cast<std::uint32_t>(histogram ? metric->bound_count + 1 : 0));
+  for (std::uint64_t i = 0; histogram && i <= metric->bound_count; ++i) out.number(metric->buckets[i]);
+}
+
 }  // namespace
+
+// --- cleat.handover/1: the control thread ---
+
+cleat_status Hosted::give(std::uint64_t handover, std::uint32_t& format) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (state_ != State::kUp) {
+      host.core->set_error(str("its process is not there: it is being started again"));
+      return CLEAT_FAILED;
+    }
+  }
+  std::uint64_t whole = 0;
+  for (std::uint64_t have = 0; have == 0 || have < whole;) {
+    Writer arguments;
+    arguments.number(have);
+    const Answer answer = call(Function::kGive, arguments.bytes);
+    if (answer.status != CLEAT_OK) {
+      host.core->set_error(str(answer.error));
+      return answer.status;
+    }
+    Reader in(answer.rest);
+    format = in.number<std::uint32_t>();
+    const auto is = in.number<std::uint64_t>();
+    const std::string_view piece = in.text();
+    if (have == 0) whole = is;
+    if (!in.ok() || is != whole || whole > kStateBytesMax || piece.size() > whole - have || (piece.empty() && whole != 0)) {
+      host.core->set_error(str("its process answers what is no answer"));
+      return CLEAT_FAILED;
+    }
+    const cleat_status status = host.handover->write(handover, str(piece));
+    if (status != CLEAT_OK) return status;
+    have += piece.size();
+    if (whole == 0) break;
+  }
+  return CLEAT_OK;
+}
+
+cleat_status Hosted::take(std::uint32_t format, std::string_view bytes) {
+  for (;;) {
+    const std::string_view piece = bytes.substr(0, kHandoverBytesMax);
+    bytes.remove_prefix(piece.size());
+    Writer arguments;
+    arguments.number(static_cast<std::uint8_t>(bytes.empty() ? 1 : 0));
+    arguments.number(format);
+    arguments.text(piece);
+    const Answer answer = call(Function::kTake, arguments.bytes);
+    if (answer.status != CLEAT_OK) host.core->set_error(str(answer.error));
+    if (answer.status != CLEAT_OK || bytes.empty()) return answer.status;
+  }
+}
+
+void Hosted::show_metrics() {
+  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
+    if (!lanes_[worker]->wants_metrics.exchange(false)) continue;
+    Visited all;
+    host.metrics->visit(visited, &all);
+    lanes_[worker]->show(std::move(all.out.bytes));
+    post(*lanes_[worker], worker);
+  }
+}
 
 void Hosted::serve(const Frame& frame) {
   Reader in(frame.rest);

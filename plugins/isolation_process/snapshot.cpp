@@ -114,7 +114,7 @@ void write_snapshot(Writer& out, const HookHead& head, const cleat_attempt_end* 
     if (host.core->status_get(x, &status) == CLEAT_OK) has |= kHasResponse;
     if (host.core->header_count(x, CLEAT_REQUEST_TRAILERS, &count) == CLEAT_OK) has |= kHasRequestTrailers;
     if (host.core->header_count(x, CLEAT_RESPONSE_TRAILERS, &count) == CLEAT_OK) has |= kHasResponseTrailers;
-    const bool request_body = head.hook == HookNumber::kRequestBody;
+    const bool request_body = head.hook == HookNumber::kRequestBody || head.hook == HookNumber::kHandleBody;
     if ((request_body || head.hook == HookNumber::kResponseBody) &&
         host.body->view(x, request_body ? CLEAT_REQUEST : CLEAT_RESPONSE, &piece) == CLEAT_OK) {
       has |= kHasPiece;

@@ -50,9 +50,10 @@ def to_origin(origin, listener_options=None, cluster_options=None, route_options
             "clusters": [cluster(origin, **(cluster_options or {}))], **others}
 
 
-# CLEAT_ISOLATE=1: the plugins that have hooks alone run in a process of their own, and every test must hold all the same; or the names of others.
+# CLEAT_ISOLATE=1: the plugins that have all that they need in a process of their own run in one, and every test must hold all the same; or the names
+# of others.
 ISOLATE = os.environ.get("CLEAT_ISOLATE", "")
-ISOLATED = ("access_log", "api_key", "grpc", "header_rewrite", "retry") if ISOLATE == "1" else tuple(ISOLATE.split(","))
+ISOLATED = ("access_log", "api_key", "grpc", "header_rewrite", "origin", "prometheus", "retry") if ISOLATE == "1" else tuple(ISOLATE.split(","))
 
 
 def isolated(config):

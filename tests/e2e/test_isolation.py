@@ -16,6 +16,7 @@ from proxy import BUILD, cluster, listener, run
 from test_reload import reload
 
 HOSTILE = BUILD / "hostile_plugins"
+PATTERN = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-\n"  # of origin's bodies
 TO_ORIGIN = [{"match": {"prefix": "/"}, "cluster": "origin"}]
 
 
@@ -225,12 +226,82 @@ def test_a_key_that_is_not_known_has_a_suggestion(tmp_path):
     assert done.returncode == 2 and re.search(r":\d+:\d+: .*did you mean \"response\"", done.stdout + done.stderr), done.stdout + done.stderr
 
 
-def test_a_handler_cannot_be_isolated(tmp_path):
+@pytest.mark.parametrize("command", [["validate"], ["run"]], ids=["validate", "run"])
+def test_what_is_no_handler_is_none_in_its_own_process(tmp_path, command):
     file = tmp_path / "cleat.yaml"
-    file.write_text(json.dumps({"plugins": [instance("own", "origin", config={"reply": {"status": 200}})],
+    file.write_text(json.dumps({"plugins": [instance("own", "header_rewrite", config={"request": {"set": {"x": "y"}}})],
                                 "listeners": [listener([{"match": {"prefix": "/"}, "handler": "own"}])]}))
+    done = run(*command, "-c", file)
+    assert done.returncode == 2 and re.search(r'handler: plugin instance "own" is no handler', done.stdout + done.stderr), done.stdout + done.stderr
+
+
+def test_what_a_process_of_its_own_does_not_have_refuses_the_load(tmp_path):
+    file = tmp_path / "cleat.yaml"
+    file.write_text(json.dumps({"plugins": [instance("own", "admin")], "listeners": [listener([{"match": {"prefix": "/"}, "handler": "own"}])]}))
     done = run("validate", "-c", file)
-    assert done.returncode == 2 and re.search(r"cleat\.handler/1|is no handler", done.stdout + done.stderr), done.stdout + done.stderr
+    assert done.returncode == 2 and re.search(r"requires cleat\.control/1, which a plugin in a process of its own does not have", done.stdout + done.stderr)
+
+
+def handler(text="one", **others):
+    """A handler with a reply and all of the playground, which stands in the chain of its listener too."""
+    own = instance("own", "origin", config={"routes": [{"path": "/", "body": text}], "playground": True}, **others)
+    return {"workers": 2, "plugins": [own], "listeners": [listener([{"match": {"prefix": "/"}, "handler": "own"}], chain=["own"])]}
+
+
+def test_a_handler_replies_and_streams_both_ways(start):
+    proxy = start(handler())
+    assert len(hosts(proxy)) == 1
+    with proxy.client() as client:
+        assert client.get("/").body == b"one"
+        assert client.get("/status/418").status == 418
+        assert client.get("/bytes/3000000").body == PATTERN * 46_875
+        assert client.get("/chunked/100000").body == PATTERN * 1_562 + PATTERN[:32]
+        assert [(name.lower(), value) for name, value in client.get("/trailers").trailers] == [("x-bytes", "16"), ("x-end", "yes")]
+        assert client.get("/delay/20ms").body == b"that took a while\n"
+        body = os.urandom(700_000)
+        client.send(f"POST /echo HTTP/1.1\r\nHost: a.example\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert client.response().body == body
+        client.send(b"HEAD /bytes/500000 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        answer = client.response("HEAD")
+        assert (answer.get("content-length"), answer.body) == ("500000", b"")
+        assert client.get("/").body == b"one"
+
+
+def test_a_handler_is_held_back_by_a_slow_reader(start):
+    """What its client does not take is neither in the kernel nor in the rings."""
+    proxy = start(handler())
+    with proxy.client(receive_buffer=4096) as client:
+        before = proxy.rss_kib()
+        client.send(b"GET /bytes/40000000 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        client.read(100_000)
+        for _ in range(20):
+            assert get(proxy, "in").body == b"one"
+        assert proxy.rss_kib() - before < 10 * 1024
+        assert sorted(client.read(6_400_000)[-64:]) == sorted(PATTERN)  # it goes on where it was
+
+
+def test_all_metrics_are_read_from_a_process(start):
+    own = instance("own", "prometheus", config={"series_max": 200_000})
+    many = {"name": "many", "use": "many_series"}
+    proxy = start({"workers": 2, "plugin_path": [str(HOSTILE)], "plugins": [own, many],
+                   "listeners": [listener([{"match": {"path": "/hi"}, "reply": {"status": 200}}, {"match": {"prefix": "/"}, "handler": "own"}], chain=["many"])]})
+    assert len(hosts(proxy)) == 1
+    assert get(proxy, "in", "/hi").status == 200
+    text = get(proxy, "in", "/metrics").body.decode()
+    assert re.search(r'^cleat_isolation_up\{instance="own"\} 1$', text, re.M) and 'le="+Inf"' in text
+    assert re.search(r'^many_series_total\{number="00099999"\} 99999$', text, re.M)  # megabytes in pieces
+
+
+def test_a_handler_is_reloaded_while_it_answers(start):
+    proxy = start(handler())
+    with proxy.client() as client:
+        client.send(b"GET /delay/300ms HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        first = hosts(proxy)
+        reload(proxy, handler("two"))
+        assert get(proxy, "in").body == b"two"
+        assert client.response().body == b"that took a while\n"
+    wait_until(lambda: not alive(first[0]), "the end of the first process")
+    assert get(proxy, "in").body == b"two"
 
 
 def test_no_process_is_left_when_the_kernel_has_ended(start, origin):

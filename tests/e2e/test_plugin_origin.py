@@ -1,5 +1,6 @@
 """plugins/origin: fixed replies by path, and a playground whose bodies stream with backpressure in both directions."""
 # ctest: wires h2down+h2up+tls
+# ctest: isolated
 
 import json
 import time

@@ -1,4 +1,5 @@
 """plugins/prometheus: the exposition of all metrics, against promtool and a real Prometheus; large ones, and slow readers."""
+# ctest: isolated
 
 import json
 import re

@@ -2,6 +2,7 @@
 else notices."""
 # ctest: timeout 300
 
+import json
 import os
 import pathlib
 import re
@@ -14,6 +15,7 @@ from load import Load
 from origin import reply
 from processes import alive, children, wait_until
 from proxy import SANITIZED, cluster, listener
+from wire import Incomplete
 
 TO_ORIGIN = [{"match": {"prefix": "/"}, "cluster": "origin"}]
 OPTIONS = {"kind": "process"}
@@ -32,6 +34,13 @@ def config(origin, use="crashes", workers=1, options=None, **others):
 def ask(proxy, name, **fields):
     with proxy.client(name) as client:
         return client.get("/", fields=asks(**fields))
+
+
+def reload(proxy, configuration, expect=r"reloaded: generation \d+ is in force"):
+    before = len(re.findall(expect, proxy.log()))
+    proxy.file.write_text(json.dumps(configuration))
+    proxy.signal(signal.SIGHUP)
+    wait_until(lambda: len(re.findall(expect, proxy.log())) > before, expect)
 
 
 def hosts(proxy):
@@ -182,7 +191,7 @@ def test_memory_is_bounded(start, origin):
     assert ask(proxy, "closed").status == 200
 
 
-@pytest.mark.parametrize("where", ["socket", "size", "ring", "position"])
+@pytest.mark.parametrize("where", ["socket", "size", "answer", "ring", "position"])
 def test_what_must_not_be_sent_is_a_crash(start, origin, where):
     proxy = start(config(origin, use="scribbles"))
     with Load(proxy.ports["others"], clients=2) as load:
@@ -192,6 +201,227 @@ def test_what_must_not_be_sent_is_a_crash(start, origin, where):
     load.assert_no_failure()
     wait_up(proxy, "closed")
     assert ask(proxy, "closed").status == 200
+
+
+def handling(options=None, chain=(), timeout="10s"):
+    """The plugin `answers`, isolated, as the handler of everything."""
+    own = {"name": "own", "use": "answers", "isolation": {**OPTIONS, **(options or {})}}
+    return {"workers": 1, "plugin_path": [str(PLUGINS)], "plugins": [own, {"name": "stats", "use": "stats"}],
+            "listeners": [listener([{"match": {"prefix": "/"}, "handler": "own", "timeout": timeout}], name="own", chain=list(chain)),
+                          listener([{"match": {"prefix": "/"}, "reply": {"status": 200, "body": "fine"}}], name="others"),
+                          listener([{"match": {"prefix": "/"}, "handler": "stats"}], name="stats")]}
+
+
+CALL, ENDED = "1 call in flight failed", r"error plugin/own the process \d+ of \S+answers.so"
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+@pytest.mark.parametrize("how", ["crash", "promise-crash", "body-crash"])
+def test_a_handler_that_crashes_before_its_answer_has_begun_is_a_500(start, how):
+    proxy = start(handling())
+    assert ask(proxy, "own").body == b"handled\n"
+    answer = ask(proxy, "own", answer=how)
+    assert answer.status == 500
+    proxy.wait_for_line(rf"{ENDED} was killed by signal 6 .*; {CALL}")
+    assert ask(proxy, "own").status in (200, 500)  # 500: it is not there yet
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+    assert stat(proxy, "cleat_isolation_restarts_total", "own") == 1
+    assert stat(proxy, "cleat_isolation_failed_calls_total", "own") >= 1
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+def test_an_answer_that_has_begun_is_cut_off_by_a_crash(start):
+    proxy = start(handling())
+    with proxy.client("own") as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='begun-crash')}\r\n".encode())
+        with pytest.raises(Incomplete) as broken:
+            client.response()
+    assert b"200 OK" in broken.value.got and b"begun" in broken.value.got
+    proxy.wait_for_line(rf"{ENDED} was killed by signal 6 .*; {CALL}")
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+def test_two_answers_end_with_the_process_and_other_traffic_does_not(start):
+    proxy = start(handling())
+    with Load(proxy.ports["others"], clients=4) as load, proxy.client("own") as waits:
+        waits.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='waits')}\r\n".encode())
+        assert ask(proxy, "own", answer="promise-crash").status == 500
+        assert waits.response().status == 500
+        proxy.wait_for_line(rf"{ENDED} .*; 2 calls in flight failed")
+        load.wait_for_answers(50)
+    load.assert_no_failure()
+
+
+@pytest.mark.parametrize("how, status", [("hang", 500), ("promise-hang", 500)])
+def test_a_handler_that_hangs_is_ended(start, how, status):
+    proxy = start(handling({"hang": "500ms"}))
+    before = time.monotonic()
+    assert ask(proxy, "own", answer=how).status == status
+    assert time.monotonic() - before < 10
+    proxy.wait_for_line(r"plugin/own the process \d+ of \S+ is stuck: its thread of worker 0 has done nothing for 500 ms")
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+def test_an_answer_that_has_begun_is_cut_off_by_a_hang(start):
+    proxy = start(handling({"hang": "500ms"}))
+    with proxy.client("own") as client:
+        client.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='begun-hang')}\r\n".encode())
+        with pytest.raises(Incomplete):
+            client.response()
+    proxy.wait_for_line(r"plugin/own the process \d+ of \S+ is stuck")
+
+
+def test_a_handler_that_waits_is_not_stuck(start):
+    proxy = start(handling({"hang": "300ms"}, timeout="1200ms"))  # four times what it takes to be stuck
+    assert ask(proxy, "own", answer="waits").status == 504
+    assert ask(proxy, "own").body == b"handled\n"
+    assert stat(proxy, "cleat_isolation_restarts_total", "own") == 0
+
+
+@pytest.mark.parametrize("how", ["body-reply", "body-later"])
+@pytest.mark.parametrize("size", [0, 5, 300_000])
+def test_a_handler_replies_when_it_has_the_whole_body(start, how, size):
+    proxy = start(handling())
+    with proxy.client("own") as client:
+        client.send(f"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: {size}\r\n{asks(answer=how)}\r\n".encode() + b"x" * size)
+        answer = client.response()
+        assert (answer.status, answer.body) == (200, str(size).encode())
+        assert client.get("/").body == b"handled\n"
+
+
+@pytest.mark.parametrize("chain", [(), ("own",)])
+def test_a_handler_is_told_that_no_more_is_wanted_and_in_the_chain_of_the_end_too(start, chain):
+    proxy = start(handling(chain=chain, timeout="200ms"))
+    assert ask(proxy, "own", answer="waits").status == 504
+    proxy.wait_for_line(r"plugin/own it is not wanted any more")
+    if chain:
+        proxy.wait_for_line(r"plugin/own and it is over")
+    assert ask(proxy, "own", answer="text").body == b"handled\n"
+    assert chain or "and it is over" not in proxy.log()
+
+
+def test_a_handler_is_killed_under_load(start):
+    """Its clients see replies, some of them a 500, and those that stream see their ends; the kernel goes on."""
+    proxy = start({**handling(), "workers": 2})
+    with Load(proxy.ports["own"], clients=8) as load:
+        for killed in (1, 2, 3):
+            with proxy.client("own") as begun:
+                begun.send(f"GET / HTTP/1.1\r\nHost: a.example\r\n{asks(answer='begun-waits')}\r\n".encode())
+                for child in hosts(proxy):
+                    os.kill(child, signal.SIGKILL)
+                try:
+                    assert begun.response().status == 500
+                except Incomplete:
+                    pass
+            wait_until(lambda killed=killed: stat(proxy, "cleat_isolation_restarts_total", "own") == killed, "it is started again")
+            wait_up(proxy, "own")
+            load.wait_for_answers(100)
+    assert not load.lost and not load.refused
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+def test_a_handler_whose_process_is_not_there_is_a_500(start, tmp_path):
+    file = tmp_path / "answers.so"
+    content = (PLUGINS / "answers.so").read_bytes()
+    file.write_bytes(content)
+    made = handling()
+    made["plugins"][0]["use"] = str(file)
+    proxy = start(made)
+    file.unlink()
+    for child in hosts(proxy):
+        os.kill(child, signal.SIGKILL)
+    proxy.wait_for_line(r"plugin/own .*cannot be started again")
+    assert ask(proxy, "own").status == 500
+    file.write_bytes((PLUGINS / "blocks.so").read_bytes())  # another handler
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").body == b"handled\n"
+
+
+def test_a_file_that_is_no_handler_any_more_is_a_500(start, tmp_path):
+    file = tmp_path / "answers.so"
+    file.write_bytes((PLUGINS / "answers.so").read_bytes())
+    made = handling()
+    made["plugins"][0]["use"] = str(file)
+    proxy = start(made)
+    file.unlink()
+    file.write_bytes((PLUGINS / "crashes.so").read_bytes())
+    for child in hosts(proxy):
+        os.kill(child, signal.SIGKILL)
+    wait_until(lambda: stat(proxy, "cleat_isolation_restarts_total", "own") == 1, "it is started again")
+    wait_up(proxy, "own")
+    assert ask(proxy, "own").status == 500
+
+
+def handing_over(again, isolated=True, **settings):
+    own = {"name": "own", "use": "hands_over", "config": {"again": again, **settings}, **({"isolation": OPTIONS} if isolated else {})}
+    return {"workers": 1, "plugin_path": [str(PLUGINS)], "plugins": [own],
+            "listeners": [listener([{"match": {"prefix": "/"}, "reply": {"status": 204}}], name="own", chain=["own"], limits={"body_buffer": "8MiB"})]}
+
+
+def states(proxy):
+    return ask(proxy, "own").body.decode().splitlines()
+
+
+def test_state_goes_from_a_process_to_the_next_and_into_the_kernels_and_back(start):
+    proxy = start(handing_over("1", state="kept"))
+    for i, isolated in enumerate((True, False, True), 1):
+        reload(proxy, handing_over(f"again {i}", isolated))
+        assert states(proxy) == ["kept" + "+" * i]
+    assert len(re.findall(r"plugin/own took over \d bytes of state, format 1", proxy.log())) == 3
+
+
+def test_a_large_state_is_handed_over_in_pieces(start):
+    state = "".join(f"{i:07}" for i in range(100_000))
+    proxy = start(handing_over("1", state=state))
+    reload(proxy, handing_over("2"))
+    reload(proxy, handing_over("3", isolated=False))  # what is told of it fits no ring
+    assert states(proxy) == [state + "++"]
+
+
+@pytest.mark.parametrize("give, words", [
+    ("fails", r"without saying why \(status -9\)"),
+    ("throws", "it threw: thrown by give"),
+    ("too_much", "it went on after a write had failed"),
+    ("no_bytes", "it went on after a write had failed"),
+])
+def test_a_give_that_fails_in_a_process_is_told_of_and_the_next_instance_begins_anew(start, give, words):
+    proxy = start(handing_over("1", state="lost", give=give))
+    reload(proxy, handing_over("2", state="new"))
+    assert states(proxy)[0] == "new"
+    assert re.search(r"plugin/own it begins anew: give of the instance before it failed: " + words, proxy.log()), proxy.log()
+
+
+def test_nothing_is_given(start):
+    proxy = start(handing_over("1", state="lost", give="nothing"))
+    reload(proxy, handing_over("2", state="new"))
+    assert states(proxy) == ["new"] and "begins anew" not in proxy.log()
+
+
+@pytest.mark.skipif(SANITIZED, reason="a sanitizer ends the process in its own way")
+def test_a_give_that_crashes_costs_the_state_alone(start):
+    proxy = start(handing_over("1", state="lost", give="crashes"))
+    reload(proxy, handing_over("2", state="new"))
+    assert states(proxy) == ["new"]
+    assert re.search(r"plugin/own it begins anew: give of the instance before it failed: its process was killed by signal 6", proxy.log()), proxy.log()
+
+
+@pytest.mark.parametrize("take, words", [("fails", "not without my state"), ("throws", "it threw: thrown by take")])
+def test_a_take_that_fails_in_a_process_refuses_the_reload(start, take, words):
+    proxy = start(handing_over("1", state="kept"))
+    reload(proxy, handing_over("2", state="new", take=take), "the reload was refused, nothing has changed")
+    assert re.search(r"take of 4 bytes of state, format 1, failed: " + words, proxy.log()), proxy.log()
+    assert states(proxy) == ["kept"]
+
+
+def test_a_format_that_a_process_does_not_know_is_told_and_it_begins_anew(start):
+    proxy = start(handing_over("1", state="kept"))
+    reload(proxy, handing_over("2", state="new", take="unknown"))
+    assert states(proxy) == ["new"]
+    assert re.search(r"plugin/own it begins anew: it cannot use 4 bytes of state, format 1", proxy.log()), proxy.log()
 
 
 @pytest.mark.parametrize("stuck", [False, True])

@@ -120,3 +120,11 @@ def test_plugins_that_never_complete_hold_an_end_up_only_so_long(start, origin):
     proxy = start(in_chain(origin, instance("never_completes"), timeouts={"drain": "300ms"}))
     assert ask(proxy).status == 200
     proxy.stop()
+
+
+# A reply that a handler made while its body hook was held was forgotten when the hook was resumed with it: nobody answered.
+@pytest.mark.parametrize("how", ["body-reply", "body-later"])
+def test_a_handler_replies_from_its_body_hook_at_once_or_when_it_is_resumed(start, origin, how):
+    proxy = start(in_chain(origin, instance("own", "answers"), routes=[{"match": {"prefix": "/"}, "handler": "own", "timeout": "3s"}]))
+    response = post(proxy, body=b"x" * 100_000, answer=how)
+    assert (response.status, response.body) == (200, b"100000")

@@ -132,9 +132,9 @@ TEST_CASE("a plugin that only is validated needs no rings") {
 
 TEST_CASE("a plugin is refused that requires what a process of its own does not have, or that cannot be loaded") {
   Kernel kernel;
-  const Answer refused = kernel.load(plugin_file("wants_handler"));
+  const Answer refused = kernel.load(plugin_file("wants_balancer"));
   CHECK(refused.status == CLEAT_UNSUPPORTED);
-  CHECK(refused.error.starts_with("requires cleat.handler/1, which"));
+  CHECK(refused.error.starts_with("requires cleat.balancer/1, which"));
   const Answer missing = kernel.load("/nowhere/x.so");
   CHECK(missing.status == CLEAT_FAILED);
   CHECK(missing.error == "No such file or directory");
@@ -304,11 +304,60 @@ TEST_CASE("a timer of an exchange that has ended does not fire") {
 TEST_CASE("metrics are gathered and told under numbers that were introduced, those of other threads by worker 0") {
   Running kernel(2);
   kernel.run(request("metrics", exchange(1)));
-  CHECK(kernel.wait_for_log("metrics: negative=-2 bogus=-1 observe=-2 visit=-8"));
+  CHECK(kernel.wait_for_log("metrics: negative=-2 bogus=-1 observe=-2"));
   for (int i = 0; i < 100 && kernel.metrics.size() < 2; ++i) kernel.receive(1, 20);
   CHECK(kernel.metrics == std::map<std::string, std::int64_t>{{"101 a", 5}, {"102 observed", 7}});
   for (int i = 0; i < 100 && kernel.metrics["101 a"] < 105; ++i) kernel.receive(0, 20);
   CHECK(kernel.metrics["101 a"] == 105);
+}
+
+namespace {
+
+void write_series(Writer& writer, std::uint32_t kind, std::string_view name, std::string_view help, const Pairs& labels, std::int64_t value,
+                  const std::vector<std::uint64_t>& bounds) {
+  writer.number(kind);
+  writer.text(name);
+  writer.text(help);
+  writer.number(static_cast<std::uint32_t>(labels.size()));
+  for (const auto& [label, is] : labels) {
+    writer.text(std::string_view(label));
+    writer.text(std::string_view(is));
+  }
+  writer.number(value);
+  writer.number(static_cast<std::uint32_t>(bounds.size()));
+  for (const std::uint64_t bound : bounds) writer.number(bound);
+  writer.number(static_cast<std::uint32_t>(bounds.empty() ? 0 : bounds.size() + 1));
+  for (std::uint64_t i = 0; !bounds.empty() && i <= bounds.size(); ++i) writer.number(i);
+}
+
+}  // namespace
+
+TEST_CASE("all metrics are read in pieces, by a hook or through worker 0; what cannot be is a failure") {
+  Running kernel(2);
+  Writer all;
+  write_series(all, 1, "a_total", "A.", {{"l", "one"}}, 3, {});
+  write_series(all, 1, "", "", {{"l", "two"}}, 4, {});
+  write_series(all, 3, "b", "B.", {}, 50, {10, 20});
+  std::vector<std::uint64_t> asked_at;
+  std::uint64_t whole = all.bytes.size();
+  kernel.asked = [&](std::uint32_t worker, std::uint32_t number, Function function, Reader& arguments) {
+    CHECK(function == Function::kMetricsVisit);
+    asked_at.push_back(arguments.number<std::uint64_t>());
+    Writer writer;
+    writer.number(whole);
+    writer.text(std::string_view(all.bytes).substr(asked_at.back(), 100));
+    kernel.answer(worker, number, CLEAT_OK, {}, writer.bytes);
+  };
+  const std::string seen = "visit: 0 a_total(A.)l:one=3 a_total(A.)l:two=4 b(B.)=50,10/0,20/1,2";
+  kernel.run(request("visit", exchange(1)));
+  CHECK(kernel.wait_for_log(seen));
+  CHECK(asked_at == std::vector<std::uint64_t>{0, 100});
+  kernel.run(request("visit-thread", exchange(1, 2)));
+  for (int i = 0; i < 100 && kernel.logged(seen) < 2; ++i) kernel.receive(0, 20);
+  CHECK(kernel.logged(seen) == 2);
+  --whole;  // less than there is
+  kernel.run(request("visit", exchange(1, 3)));
+  CHECK(kernel.wait_for_log("visit: -9"));
 }
 
 TEST_CASE("a question is answered while hooks that come meanwhile wait their turn") {

@@ -17,7 +17,7 @@ struct Entry {
   std::string_view id;
   const void* table;
 };
-constexpr std::array<Entry, 10> kTables = {{
+constexpr std::array<Entry, 12> kTables = {{
     {CLEAT_EXT_CONFIG, &hooks::kHostConfig},
     {CLEAT_EXT_BODY, &host::kBody},
     {CLEAT_EXT_ATTRIBUTES, &host::kAttributes},
@@ -28,6 +28,8 @@ constexpr std::array<Entry, 10> kTables = {{
     {CLEAT_EXT_EVENTS, &host::kEvents},
     {CLEAT_EXT_KV, &host::kKv},
     {CLEAT_EXT_HTTP_CALL, &host::kHttpCall},
+    {CLEAT_EXT_HANDLER, &host::kHandler},
+    {CLEAT_EXT_HANDOVER, &host::kHandover},
 }};
 
 cleat_status log(cleat_instance self, std::uint32_t level, cleat_str text) {
@@ -58,6 +60,8 @@ cleat_status complete(std::uint64_t completion) {
     return Process::current()->complete(completion) ? CLEAT_OK : fail_call(CLEAT_STALE, "complete: nothing waits for this");
   });
 }
+
+constexpr std::uint64_t kFieldsMax = 200;  // the kernel's own bound
 
 constexpr std::string_view kName = "cleat";
 constexpr std::string_view kVersion = CLEAT_VERSION;
@@ -141,6 +145,23 @@ HookNumber latest_hook(ChildWorker& worker, const Subject& x) {
 cleat_status ask_kernel(Function function, const Writer& arguments, std::string& answer) {
   if (ChildWorker* const worker = ChildWorker::current()) return worker->ask(function, arguments.bytes, answer);
   return Process::current()->ask(function, arguments.bytes, answer);
+}
+
+cleat_status ask_kernel(Function function, const Writer& arguments) {
+  std::string nothing;
+  return ask_kernel(function, arguments, nothing);
+}
+
+cleat_status write_fields(Writer& writer, const cleat_header* headers, std::uint64_t count) {
+  if (headers == nullptr && count != 0) return invalid("fields: the list is NULL");
+  if (count > kFieldsMax) return fail_call(CLEAT_LIMIT, "fields: more than 200");
+  writer.number(static_cast<std::uint32_t>(count));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (bad(headers[i].name) || bad(headers[i].value)) return invalid("field: a pointer is NULL");
+    writer.text(headers[i].name);
+    writer.text(headers[i].value);
+  }
+  return CLEAT_OK;
 }
 
 }  // namespace cleat::isolation

@@ -10,6 +10,8 @@
 #include "plugin_api/ext/attributes.h"
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/events.h"
+#include "plugin_api/ext/handler.h"
+#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
@@ -30,6 +32,8 @@ namespace host {
 extern const cleat_host_attributes kAttributes;
 extern const cleat_host_body kBody;
 extern const cleat_host_events kEvents;
+extern const cleat_host_handler kHandler;
+extern const cleat_host_handover kHandover;
 extern const cleat_host_http_call kHttpCall;
 extern const cleat_host_kv kKv;
 extern const cleat_host_metadata kMetadata;
@@ -92,9 +96,23 @@ cleat_status tell(const Found& at, Operation what, Write&& write) {
 
 // Asks the kernel's side, from whatever thread this is.
 cleat_status ask_kernel(Function function, const Writer& arguments, std::string& answer);
+cleat_status ask_kernel(Function function, const Writer& arguments);  // what answers nothing but a status
+cleat_status write_fields(Writer& writer, const cleat_header* headers, std::uint64_t count);
 
 inline cleat_status wrong_phase(const char* text) { return hooks::fail_call(CLEAT_WRONG_PHASE, text); }
 inline cleat_status invalid(const char* text) { return hooks::fail_call(CLEAT_INVALID, text); }
 inline cleat_status strange_answer() { return hooks::fail_call(CLEAT_FAILED, "the kernel's answer cannot be read"); }
+
+// Asks what answers a number, which the plugin may not want: nullptr.
+template <class Number>
+cleat_status ask_number(Function function, const Writer& arguments, Number* number) {
+  std::string answer;
+  if (const cleat_status wrong = ask_kernel(function, arguments, answer)) return wrong;
+  Reader reader(answer);
+  const auto got = reader.number<Number>();
+  if (!reader.ok()) return strange_answer();
+  if (number != nullptr) *number = got;
+  return CLEAT_OK;
+}
 
 }  // namespace cleat::isolation

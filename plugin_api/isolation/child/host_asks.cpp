@@ -67,18 +67,6 @@ cleat_status kv_get(std::uint64_t space, cleat_str key, char* buffer, std::uint6
   });
 }
 
-// What puts a number out that the plugin may not want.
-template <class Number>
-cleat_status ask_number(Function function, const Writer& arguments, Number* number) {
-  std::string answer;
-  if (const cleat_status wrong = ask_kernel(function, arguments, answer)) return wrong;
-  Reader reader(answer);
-  const auto got = reader.number<Number>();
-  if (!reader.ok()) return strange_answer();
-  if (number != nullptr) *number = got;
-  return CLEAT_OK;
-}
-
 cleat_status put(Function function, std::uint64_t space, cleat_str key, cleat_str value, std::uint64_t ttl_ms, std::uint64_t expected, std::uint64_t* version) {
   if (bad_key(key)) return refuse_key();
   if (bad(value)) return invalid("kv: the value is NULL");
@@ -109,8 +97,7 @@ cleat_status kv_remove(std::uint64_t space, cleat_str key, std::uint64_t expecte
     arguments.number(space);
     arguments.text(key);
     arguments.number(expected);
-    std::string answer;
-    return ask_kernel(Function::kKvRemove, arguments, answer);
+    return ask_kernel(Function::kKvRemove, arguments);
   });
 }
 
@@ -145,20 +132,7 @@ cleat_status kv_next(std::uint64_t space, cleat_str prefix, cleat_str after, cha
 
 // --- calls ---
 
-constexpr std::uint64_t kFieldsMax = 200;
 constexpr std::uint64_t kTargetBytesMax = 64 * 1024, kBodyBytesMax = 1024 * 1024;
-
-cleat_status write_fields(Writer& writer, const cleat_header* headers, std::uint64_t count) {
-  if (headers == nullptr && count != 0) return invalid("fields: the list is NULL");
-  if (count > kFieldsMax) return fail_call(CLEAT_LIMIT, "fields: more than 200");
-  writer.number(static_cast<std::uint32_t>(count));
-  for (std::uint64_t i = 0; i < count; ++i) {
-    if (bad(headers[i].name) || bad(headers[i].value)) return invalid("field: a pointer is NULL");
-    writer.text(headers[i].name);
-    writer.text(headers[i].value);
-  }
-  return CLEAT_OK;
-}
 
 cleat_status write_request(Writer& writer, std::uint64_t owner, const cleat_call_request* given) {
   cleat_call_request made{};
@@ -191,7 +165,7 @@ cleat_status call_start(cleat_instance self, std::uint64_t owner, const cleat_ca
   if (owner != self) {
     const Found at = find_exchange(owner);
     if (at.x == nullptr) return at.status;
-    if (at.worker->running_hook(*at.x) == HookNumber::kEnd) return wrong_phase("call: the exchange is over");
+    if (is_of_exchange_end(at.worker->running_hook(*at.x))) return wrong_phase("call: the exchange is over");
   }
   return guarded([&]() -> cleat_status {
     Writer arguments;
@@ -229,8 +203,7 @@ cleat_status call_finish(cleat_call handle, const cleat_header* trailers, std::u
     Writer arguments;
     arguments.number(handle);
     if (const cleat_status wrong = write_fields(arguments, trailers, count)) return wrong;
-    std::string answer;
-    return ask_kernel(Function::kCallFinish, arguments, answer);
+    return ask_kernel(Function::kCallFinish, arguments);
   });
 }
 
@@ -241,8 +214,7 @@ cleat_status call_pause(cleat_call handle, std::uint32_t on) {
     Writer arguments;
     arguments.number(handle);
     arguments.number(on);
-    std::string answer;
-    return ask_kernel(Function::kCallPause, arguments, answer);
+    return ask_kernel(Function::kCallPause, arguments);
   });
 }
 
@@ -251,8 +223,7 @@ cleat_status call_cancel(cleat_call handle) {
   return guarded([&] {
     Writer arguments;
     arguments.number(handle);
-    std::string answer;
-    return ask_kernel(Function::kCallCancel, arguments, answer);
+    return ask_kernel(Function::kCallCancel, arguments);
   });
 }
 
@@ -268,8 +239,7 @@ cleat_status events_subscribe(cleat_instance self, cleat_str pattern) {
   return guarded([&] {
     Writer arguments;
     arguments.text(pattern);
-    std::string answer;
-    return ask_kernel(Function::kEventSubscribe, arguments, answer);
+    return ask_kernel(Function::kEventSubscribe, arguments);
   });
 }
 
@@ -281,8 +251,7 @@ cleat_status events_publish(cleat_instance self, cleat_str name, cleat_str data)
     Writer arguments;
     arguments.text(name);
     arguments.text(data);
-    std::string answer;
-    return ask_kernel(Function::kEventPublish, arguments, answer);
+    return ask_kernel(Function::kEventPublish, arguments);
   });
 }
 

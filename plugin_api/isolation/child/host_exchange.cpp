@@ -85,6 +85,7 @@ cleat_status reply(cleat_exchange handle, const cleat_reply* given) {
   return guarded([&]() -> cleat_status {
     http::Fields fields;
     if (const cleat_status wrong = hooks::copy_fields(at.x->arena, made.headers, made.header_count, hooks::FieldUse::kReply, fields)) return wrong;
+    at.x->replied = true;
     return tell(at, Operation::kReply, [&](Writer& writer) {
       writer.number(made.status);
       writer.number(fields.size());
@@ -103,7 +104,7 @@ cleat_status reset(cleat_exchange handle) {
   const Found at = find_exchange(handle);
   if (at.x == nullptr) return at.status;
   const HookNumber running = at.worker->running_hook(*at.x);
-  if (running == HookNumber::kEnd) return wrong_phase("reset: the exchange is over");
+  if (is_of_exchange_end(running)) return wrong_phase("reset: the exchange is over");
   if (running != HookNumber::kCount) return tell_numbers(at, Operation::kReset);
   return guarded([&] {
     Operations& outside = at.x->outside;

@@ -67,7 +67,7 @@ cleat_status attributes_integer(std::uint64_t subject, std::uint32_t attribute, 
   if (integer == nullptr) return not_known();
   *value = *integer;
   // The one that does not stand still; of an exchange that has ended it does.
-  if (attribute == CLEAT_ATTR_DURATION_US && at.x->now.head.hook != HookNumber::kEnd) *value += static_cast<std::int64_t>(monotonic_us() - at.x->told_us);
+  if (attribute == CLEAT_ATTR_DURATION_US && !is_of_exchange_end(at.x->now.head.hook)) *value += static_cast<std::int64_t>(monotonic_us() - at.x->told_us);
   return CLEAT_OK;
 }
 
@@ -193,7 +193,7 @@ cleat_status no_part() { return invalid("body: the part is the request or the re
 bool may_subscribe(const Found& at, cleat_part part) {
   const HookNumber latest = latest_hook(*at.worker, *at.x);
   if (part == CLEAT_REQUEST) return at.x->now.has(kHasRequest) && (latest == HookNumber::kRequest || latest == HookNumber::kRoute);
-  return !at.x->head_sent() && latest != HookNumber::kEnd;
+  return !at.x->head_sent() && !is_of_exchange_end(latest);
 }
 
 bool over_body_buffer(const Subject& x, std::uint64_t bytes) { return x.now.head.body_max != 0 && bytes > x.now.head.body_max; }
@@ -241,6 +241,11 @@ cleat_status change_piece(cleat_exchange handle, cleat_part part, Change&& chang
 
 cleat_status body_view(cleat_exchange x, cleat_part part, cleat_str* data) {
   if (data == nullptr) return invalid("body view: the output is NULL");
+  const Found at = find_exchange(x);
+  if (at.x != nullptr && part == CLEAT_REQUEST && at.worker->running_hook(*at.x) == HookNumber::kHandleBody) {
+    *data = to_str(at.x->now.piece);
+    return CLEAT_OK;
+  }
   return with_piece(x, part, [&](const Subject&, const Subject::Piece& piece) {
     *data = to_str(piece.bytes.view());
     return CLEAT_OK;

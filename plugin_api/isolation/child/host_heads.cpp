@@ -43,8 +43,10 @@ bool request_is_sent_again(ChildWorker& worker, const Subject& x) {
   switch (latest_hook(worker, x)) {
     case HookNumber::kRequest:
     case HookNumber::kRoute:
+    case HookNumber::kHandle:
     case HookNumber::kAttempt:
     case HookNumber::kAttemptEnd: return true;
+    case HookNumber::kHandleBody:
     case HookNumber::kRequestBody:
     case HookNumber::kRequestTrailers: return !x.has_response();
     default: return false;
@@ -68,7 +70,7 @@ http::Fields* changeable(const Found& at, cleat_part part, cleat_status& status)
       status = wrong_phase("the request head is not sent again");
       return nullptr;
     case CLEAT_RESPONSE:
-      if (x.has_response() && !x.head_sent() && latest_hook(*at.worker, x) != HookNumber::kEnd) return &x.now.response;
+      if (x.has_response() && !x.head_sent() && !is_of_exchange_end(latest_hook(*at.worker, x))) return &x.now.response;
       status = wrong_phase("there is no response head that could be changed now");
       return nullptr;
     case CLEAT_REQUEST_TRAILERS:

@@ -26,7 +26,7 @@ cleat_status find_owner(cleat_instance self, std::uint64_t owner, Subject*& foun
   const Found at = find_subject(owner, kind);
   if (at.x == nullptr) return at.status;
   const HookNumber running = at.worker->running_hook(*at.x);
-  if (running == HookNumber::kEnd) return wrong_phase("timer arm: the exchange is over");
+  if (is_of_exchange_end(running)) return wrong_phase("timer arm: the exchange is over");
   if (running == HookNumber::kConnectionEnd) return wrong_phase("timer arm: the connection is over");
   found = at.x;
   return CLEAT_OK;
@@ -199,9 +199,65 @@ cleat_status metrics_observe(cleat_series series, std::uint64_t value) {
   return gather([=](Gathered& gathered) { gathered.observe(series, value); });
 }
 
-cleat_status metrics_visit(void (*fn)(void* user, const cleat_metric_view* view), void*) {
+// All pieces at one go: no other visit of that worker comes between.
+cleat_status read_all(ChildWorker& worker, std::string& all) {
+  for (;;) {
+    Writer arguments;
+    arguments.number(std::uint64_t{all.size()});
+    std::string answer;
+    if (const cleat_status wrong = worker.ask(Function::kMetricsVisit, arguments.bytes, answer)) return wrong;
+    Reader reader(answer);
+    const auto whole = reader.number<std::uint64_t>();
+    const std::string_view piece = reader.text();
+    if (!reader.ok() || all.size() + piece.size() > whole || (piece.empty() && all.size() != whole)) return strange_answer();
+    all.append(piece);
+    if (all.size() == whole) return CLEAT_OK;
+  }
+}
+
+template <class Number>
+void read_numbers(Reader& reader, std::vector<Number>& numbers) {
+  numbers.resize(reader.count(sizeof(Number)));
+  for (Number& number : numbers) number = reader.number<Number>();
+}
+
+cleat_status metrics_visit(void (*fn)(void* user, const cleat_metric_view* view), void* user) {
   if (fn == nullptr) return invalid("metrics visit: the callback is NULL");
-  return fail_call(CLEAT_UNSUPPORTED, "metrics visit: a plugin in a process of its own does not see the kernel's metrics");
+  return guarded([&]() -> cleat_status {
+    std::string all;
+    ChildWorker* const worker = ChildWorker::current();
+    if (worker == nullptr && hooks::on_control_thread()) return wrong_phase("metrics visit: in a process of its own not on the control thread");
+    const cleat_status wrong = worker != nullptr ? read_all(*worker, all) : Process::current()->ask_by_worker(read_all, all);
+    if (wrong != CLEAT_OK) return wrong;
+    Reader reader(all);
+    std::string_view name, help;
+    std::vector<cleat_header> labels;
+    std::vector<std::uint64_t> bounds, buckets;
+    while (!reader.at_end()) {
+      cleat_metric_view view{};
+      view.size = sizeof view;
+      view.kind = reader.number<std::uint32_t>();
+      const std::string_view next_name = reader.text(), next_help = reader.text();
+      if (!next_name.empty()) {
+        name = next_name;
+        help = next_help;
+      }
+      read_headers(reader, labels);
+      view.value = reader.number<std::int64_t>();
+      read_numbers(reader, bounds);
+      read_numbers(reader, buckets);
+      if (!reader.ok() || (!buckets.empty() && buckets.size() != bounds.size() + 1)) return strange_answer();
+      view.name = hooks::to_str(name);
+      view.help = hooks::to_str(help);
+      view.labels = labels.data();
+      view.label_count = labels.size();
+      view.bounds = bounds.data();
+      view.buckets = buckets.data();
+      view.bound_count = bounds.size();
+      fn(user, &view);
+    }
+    return CLEAT_OK;
+  });
 }
 
 }  // namespace

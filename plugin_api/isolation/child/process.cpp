@@ -21,7 +21,6 @@
 #include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/library.hpp"
 #include "kernel/hooks/note.hpp"
-#include "plugin_api/ext/handler.h"
 #include "plugin_api/isolation/child/host.hpp"
 
 namespace cleat::isolation {
@@ -50,7 +49,8 @@ std::string refuse_extensions(const std::string& file) {
   return "requires " + missing + ", which a plugin in a process of its own does not have: run it in the kernel's, or make it optional";
 }
 
-std::uint64_t hooks_of(const cleat_plugin& table) {
+std::uint64_t hooks_of(const hooks::Library& library) {
+  const cleat_plugin& table = library.table();
   std::uint64_t set = 0;
   const auto add = [&](bool there, HookNumber number) {
     if (there) set |= std::uint64_t{1} << static_cast<unsigned>(number);
@@ -69,6 +69,13 @@ std::uint64_t hooks_of(const cleat_plugin& table) {
   add(table.on_response_trailers != nullptr, HookNumber::kResponseTrailers);
   add(table.on_reply != nullptr, HookNumber::kReply);
   add(table.on_end != nullptr, HookNumber::kEnd);
+  add(library.handover() != nullptr, HookNumber::kHandover);
+  if (const cleat_plugin_handler* const handler = library.handler()) {
+    add(true, HookNumber::kHandle);
+    add(handler->on_handle_body != nullptr, HookNumber::kHandleBody);
+    add(handler->on_handle_end != nullptr, HookNumber::kHandleEnd);
+    add(handler->on_writable != nullptr, HookNumber::kWritable);
+  }
   return set;
 }
 
@@ -185,6 +192,8 @@ bool Process::handle(const Control::Frame& request) {
     case Function::kEvent: event(request); return true;
     case Function::kDrain: finish(request, true); return true;
     case Function::kShutdown: finish(request, false); return true;
+    case Function::kGive:
+    case Function::kTake: hand_over(request); return true;
     case Function::kDestroy:
       end();
       control.answer(request, CLEAT_OK, {}, {});
@@ -211,16 +220,14 @@ void Process::load(const Control::Frame& request) {
   loaded_ = true;
   const hooks::Library& loaded = **library;
   Writer writer;
-  writer.number(hooks_of(loaded.table()));
+  writer.number(hooks_of(loaded));
   writer.number(static_cast<std::uint8_t>(loaded.table().on_event != nullptr));
   writer.number(static_cast<std::uint8_t>(loaded.table().on_drain != nullptr));
   writer.number(static_cast<std::uint8_t>(loaded.table().on_shutdown != nullptr));
   std::vector<std::string_view> halves;
-  if (loaded.handler() != nullptr) halves.emplace_back(CLEAT_EXT_HANDLER);
   if (loaded.balancer() != nullptr) halves.emplace_back(CLEAT_EXT_BALANCER);
   if (loaded.config_source() != nullptr) halves.emplace_back(CLEAT_EXT_CONFIG_SOURCE);
   if (loaded.tls() != nullptr) halves.emplace_back(CLEAT_EXT_TLS);
-  if (loaded.handover() != nullptr) halves.emplace_back(CLEAT_EXT_HANDOVER);
   writer.number(static_cast<std::uint32_t>(halves.size()));
   for (const std::string_view half : halves) writer.text(half);
   control.answer(request, CLEAT_OK, {}, writer.bytes);
@@ -323,6 +330,12 @@ void Process::event(const Control::Frame& request) {
   if (!outcome.ok()) control.log(CLEAT_WARN, "on_event: " + outcome.words);
 }
 
+void Process::hand_over(const Control::Frame& request) {
+  if (instance_ == nullptr) die("a state is asked for, or given, before there is an instance");
+  if (request.function == Function::kGive) return handover.give(control, request, *instance_);
+  handover.take(control, request, *instance_);
+}
+
 void Process::finish(const Control::Frame& request, bool drain) {
   Reader reader(request.rest);
   const auto completion = reader.number<std::uint64_t>();
@@ -408,6 +421,10 @@ void Process::take_gathered(Gathered& into) {
 
 cleat_status Process::ask(Function function, std::string_view arguments, std::string& answer) {
   if (hooks::on_control_thread()) return control.ask(function, arguments, answer);
+  return ask_by_worker([function, sent = std::string(arguments)](ChildWorker& worker, std::string& got) { return worker.ask(function, sent, got); }, answer);
+}
+
+cleat_status Process::ask_by_worker(Question question, std::string& answer) {
   if (workers_.empty()) return hooks::fail_call(CLEAT_FAILED, "there is no worker to ask for it");
   struct Asked {
     std::mutex mutex;
@@ -418,11 +435,11 @@ cleat_status Process::ask(Function function, std::string_view arguments, std::st
   };
   const auto asked = std::make_shared<Asked>();
   ChildWorker* const worker = workers_.front().get();
-  const bool posted = worker->post([worker, asked, function, sent = std::string(arguments)](bool running) {
+  const bool posted = worker->post([worker, asked, question = std::move(question)](bool running) {
     std::string got, error;
     cleat_status status = CLEAT_FAILED;
     if (running) {
-      status = worker->ask(function, sent, got);
+      status = question(*worker, got);
       std::array<char, 1024> text;
       std::uint64_t size = 0;
       if (status != CLEAT_OK) hooks::error_text(text.data(), text.size(), &size);

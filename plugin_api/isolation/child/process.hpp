@@ -16,6 +16,7 @@
 
 #include "kernel/hooks/instance.hpp"
 #include "plugin_api/isolation/child/control.hpp"
+#include "plugin_api/isolation/child/handover.hpp"
 #include "plugin_api/isolation/child/series.hpp"
 #include "plugin_api/isolation/child/worker.hpp"
 
@@ -39,6 +40,7 @@ class Process {
 
   Control control;
   Series series;
+  Handover handover;
 
   hooks::Instance* instance() const { return instance_.get(); }
   cleat_instance self() const { return instance_ == nullptr ? 0 : instance_->handle; }
@@ -54,6 +56,9 @@ class Process {
 
   // From any thread but a worker: the main thread asks on its socket, others through worker 0, and wait.
   cleat_status ask(Function function, std::string_view arguments, std::string& answer);
+  // Has worker 0 do it, and waits; it answers as its host functions do. Not for a worker's thread.
+  using Question = std::function<cleat_status(ChildWorker& worker, std::string& answer)>;
+  cleat_status ask_by_worker(Question question, std::string& answer);
 
  private:
   bool handle(const Control::Frame& request);         // false: the plugin was destroyed
@@ -63,6 +68,7 @@ class Process {
   void route_destroy(const Control::Frame& request);
   void event(const Control::Frame& request);
   void finish(const Control::Frame& request, bool drain);
+  void hand_over(const Control::Frame& request);
   void map_memory(std::uint32_t workers, std::uint64_t capacity);
   void run_posted();
   bool settle();

@@ -68,16 +68,6 @@ const Value* find(const std::vector<std::pair<std::uint32_t, Value>>& all, std::
   return nullptr;
 }
 
-void read_headers(Reader& reader, std::vector<cleat_header>& headers) {
-  const std::uint32_t count = reader.count(8);
-  headers.reserve(count);
-  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
-    const std::string_view name = reader.text();
-    const std::string_view value = reader.text();
-    headers.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
-  }
-}
-
 }  // namespace
 
 void Snapshot::clear() {
@@ -121,6 +111,17 @@ bool read_snapshot(std::string_view message, Arena& arena, Snapshot& snapshot) {
     value = reader.number<std::int64_t>();
   }
   return read_metadata(reader, snapshot.metadata) && reader.ok() && reader.at_end();
+}
+
+void read_headers(Reader& reader, std::vector<cleat_header>& headers) {
+  const std::uint32_t count = reader.count(8);
+  headers.clear();
+  headers.reserve(count);
+  for (std::uint32_t i = 0; i < count && reader.ok(); ++i) {
+    const std::string_view name = reader.text();
+    const std::string_view value = reader.text();
+    headers.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+  }
 }
 
 bool read_call_event(std::string_view message, CallEvent& made) {

@@ -49,6 +49,7 @@ struct CallEvent {
   std::vector<cleat_header> headers, trailers;
   cleat_call_event event{};
 };
+void read_headers(Reader& reader, std::vector<cleat_header>& headers);  // a list of fields, in the place of what the list held
 bool read_call_event(std::string_view message, CallEvent& event);
 
 }  // namespace cleat::isolation

@@ -21,7 +21,7 @@ namespace cleat::isolation {
 enum class HookLane : std::uint8_t { kHead, kRequestBody, kResponseBody, kConnection };
 constexpr HookLane lane_of(HookNumber hook) {
   if (is_of_connection(hook)) return HookLane::kConnection;
-  if (hook == HookNumber::kRequestBody || hook == HookNumber::kRequestTrailers) return HookLane::kRequestBody;
+  if (hook == HookNumber::kRequestBody || hook == HookNumber::kRequestTrailers || hook == HookNumber::kHandleBody) return HookLane::kRequestBody;
   if (hook == HookNumber::kResponseBody || hook == HookNumber::kResponseTrailers) return HookLane::kResponseBody;
   return HookLane::kHead;
 }
@@ -68,6 +68,12 @@ struct Subject {
   };
   std::array<Piece, 2> pieces;                // CLEAT_REQUEST, CLEAT_RESPONSE
   HookNumber head_hook = HookNumber::kCount;  // the latest of the heads' lane
+  bool replied = false;                       // a reply was made since its latest hook
+  struct Handling {          // of an exchange that the plugin answers as its handler
+    bool asked = false, ended = false;        // on_handle, on_handle_end were called
+    std::uint64_t left = UINT64_MAX;          // of the Content-Length that its answer was started with; UINT64_MAX: any
+    bool active() const { return asked && !ended; }
+  } handling;
   std::array<Call, 4> calls;                  // by lane
   Operations outside;                         // outside of its hooks
   std::unique_ptr<void, decltype(&std::free)> state{nullptr, &std::free};

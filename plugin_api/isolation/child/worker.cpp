@@ -5,13 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <exception>
 
 #include "kernel/base/reactor.hpp"
-#include "kernel/hooks/tickets.hpp"
-#include "plugin_api/ext/attributes.h"
 #include "plugin_api/isolation/child/control.hpp"
 #include "plugin_api/isolation/child/process.hpp"
 
@@ -35,13 +32,7 @@ bool wait_event(int descriptor, int wait_ms) {
   return ::read(descriptor, &count, sizeof count) > 0;
 }
 
-hooks::Hook hook_of(HookNumber number) {
-  using hooks::Hook;
-  constexpr std::array<Hook, static_cast<std::size_t>(HookNumber::kCount)> kHooks = {
-      Hook::kConnection, Hook::kTls, Hook::kConnectionEnd, Hook::kRequest, Hook::kRoute, Hook::kRequestBody, Hook::kRequestTrailers, Hook::kAttempt,
-      Hook::kAttemptEnd, Hook::kResponse, Hook::kResponseBody, Hook::kResponseTrailers, Hook::kReply, Hook::kEnd};
-  return kHooks[static_cast<std::size_t>(number)];
-}
+}  // namespace
 
 std::string caught() {
   try {
@@ -52,39 +43,6 @@ std::string caught() {
     return "threw: an exception of unknown type";
   }
 }
-
-std::uint32_t call_table(const hooks::Instance& instance, Subject& x, HookNumber hook) {
-  const cleat_plugin& table = instance.table;
-  const auto call = [&](auto entry, auto... more) -> std::uint32_t {
-    return entry == nullptr ? CLEAT_CONTINUE : entry(instance.self, x.handle, more...);
-  };
-  switch (hook) {
-    case HookNumber::kConnection: return call(table.on_connection);
-    case HookNumber::kTls: return call(table.on_tls);
-    case HookNumber::kConnectionEnd:
-      if (table.on_connection_end != nullptr) table.on_connection_end(instance.self, x.handle);
-      return CLEAT_CONTINUE;
-    case HookNumber::kRequest: return call(table.on_request);
-    case HookNumber::kRoute: return call(table.on_route);
-    case HookNumber::kRequestBody: return call(table.on_request_body, x.now.head.extra);
-    case HookNumber::kRequestTrailers: return call(table.on_request_trailers);
-    case HookNumber::kAttempt: return call(table.on_attempt, x.now.head.extra);
-    case HookNumber::kAttemptEnd: return call(table.on_attempt_end, static_cast<const cleat_attempt_end*>(&x.now.attempt_end));
-    case HookNumber::kResponse: return call(table.on_response);
-    case HookNumber::kResponseBody: return call(table.on_response_body, x.now.head.extra);
-    case HookNumber::kResponseTrailers: return call(table.on_response_trailers);
-    case HookNumber::kReply: return call(table.on_reply);
-    case HookNumber::kEnd:
-      if (table.on_end != nullptr) table.on_end(instance.self, x.handle);
-      return CLEAT_CONTINUE;
-    case HookNumber::kCount: break;
-  }
-  return CLEAT_CONTINUE;
-}
-
-}  // namespace
-
-bool Subject::head_sent() const { return now.integer(CLEAT_ATTR_RESPONSE_STATUS) != nullptr; }
 
 ChildWorker::ChildWorker(Process& process_, std::uint32_t index_, const Place& place)
     : index(index_), process(process_),
@@ -232,6 +190,12 @@ void ChildWorker::handle() {
     }
     case ToProcess::kAnswer: return;  // of a question that was given up
     case ToProcess::kCallEvent: return call_event();
+    case ToProcess::kWritable: {
+      Subject* const x = find(reader.number<std::uint64_t>());
+      if (!reader.ok()) die("that there is room for an answer is not whole");
+      if (x != nullptr && x->handling.active()) writable(*x);
+      return;
+    }
   }
   die("a message of an unknown type came from the kernel");
 }
@@ -265,167 +229,10 @@ void ChildWorker::stop() {
   wake_kernel();
 }
 
-// --- hooks ---
-
 Subject* ChildWorker::find(std::uint64_t handle) const {
   if (running_ != nullptr && running_->handle == handle) return running_;
   const auto found = subjects_.find(handle);
   return found == subjects_.end() ? nullptr : found->second.get();
-}
-
-void ChildWorker::hook() {
-  Reader reader(message_);
-  reader.number<ToProcess>();
-  reader.number<std::uint64_t>();
-  const auto number = reader.number<HookNumber>();
-  const auto handle = reader.number<std::uint64_t>();
-  const HandleKind kind = is_of_connection(number) ? HandleKind::kConnection : HandleKind::kExchange;
-  if (!reader.ok() || number >= HookNumber::kCount || handle_kind(handle) != kind || handle_worker(handle) != index || !started_) {
-    die("a hook's call cannot be");
-  }
-  if (stopped_) return;
-  std::unique_ptr<Subject>& entry = subjects_[handle];
-  if (entry == nullptr) entry = std::make_unique<Subject>(handle, blocks_);
-  Subject& x = *entry;
-  x.message.swap(message_);
-  x.arena.clear();
-  x.now.clear();
-  if (!read_snapshot(std::string_view(x.message).substr(1), x.arena, x.now)) die("a hook's call is not whole");
-  x.told_us = monotonic_us();
-  const auto lane = static_cast<std::size_t>(lane_of(number));
-  Call& call = x.calls[lane];
-  give_up(x, lane);  // the kernel has
-  call.number = x.now.head.call;
-  call.hook = number;
-  call.suspended = false;
-  call.operations.clear();
-  if (lane_of(number) == HookLane::kHead) x.head_hook = number;
-  if (Subject::Piece* const piece = x.piece_of(number)) {
-    piece->bytes.clear();
-    piece->changed = false;
-    piece->bytes.append(x.now.piece);
-  }
-
-  std::string words;
-  std::uint32_t verdict = call_hook(x, call, words);
-  send_dirty();
-  if (!has_verdict(number)) return forget(x);
-  if (verdict == CLEAT_SUSPEND) {
-    if (call.ticket != 0) {
-      call.suspended = true;
-      return;
-    }
-    verdict = CLEAT_FAIL;
-    words = "answered SUSPEND without a ticket";
-  }
-  drop_ticket(x, lane);
-  done(x, call, verdict, words);
-}
-
-std::uint32_t ChildWorker::call_hook(Subject& x, Call& call, std::string& words) {
-  const HookNumber number = call.hook;
-  hooks::take_plugin_error();  // of an earlier call that did not fail
-  running_ = &x;
-  running_call_ = &call;
-  std::uint32_t verdict;
-  try {
-    verdict = call_table(*process.instance(), x, number);
-  } catch (...) {
-    verdict = CLEAT_FAIL;
-    words = caught();
-  }
-  running_ = nullptr;
-  running_call_ = nullptr;
-  if (!has_verdict(number)) {
-    if (!words.empty()) process.control.log(CLEAT_WARN, std::string(hooks::hook_name(hook_of(number))) + ": " + words);
-    return verdict;
-  }
-  if (verdict > CLEAT_UNSUBSCRIBE) {
-    words = "answered " + std::to_string(verdict) + ", which is no verdict";
-    verdict = CLEAT_FAIL;
-  } else if (verdict == CLEAT_FAIL && words.empty()) {
-    words = hooks::take_plugin_error();
-    if (words.empty()) words = "failed without saying why";
-  }
-  return verdict;
-}
-
-void ChildWorker::done(Subject& x, Call& call, std::uint32_t verdict, std::string_view words) {
-  if (Subject::Piece* const piece = x.piece_of(call.hook)) {
-    if (piece->changed) {
-      call.operations.writer.number(Operation::kBodyReplace);
-      call.operations.writer.number(call.hook == HookNumber::kRequestBody ? CLEAT_REQUEST : CLEAT_RESPONSE);
-      call.operations.writer.text(piece->bytes.view());
-      ++call.operations.count;
-    }
-    piece->changed = false;
-    if (piece->bytes.capacity() > kKeptBytes) piece->bytes.release();
-  }
-  const auto head = [&](std::uint32_t as, std::string_view why) {
-    out_.clear();
-    out_.number(FromProcess::kDone);
-    out_.number(call.number);
-    out_.number(as);
-    out_.text(why);
-  };
-  head(verdict, words);
-  out_.number(call.operations.count);
-  out_.bytes.append(call.operations.writer.bytes);
-  if (!send(out_.bytes)) {
-    head(CLEAT_FAIL, "what it did is more than can be told to the kernel at once");
-    out_.number(std::uint32_t{0});
-    send(out_.bytes);
-  }
-  call.hook = HookNumber::kCount;
-  call.suspended = false;
-  call.operations.clear();
-  if (verdict != CLEAT_UNSUBSCRIBE || handle_kind(x.handle) != HandleKind::kExchange) return;
-  for (std::size_t lane = 0; lane < x.calls.size(); ++lane) {  // its other hooks have nobody to wait for
-    if (!x.calls[lane].suspended) continue;
-    drop_ticket(x, lane);
-    done(x, x.calls[lane], CLEAT_CONTINUE, {});
-  }
-  forget(x);
-}
-
-// A suspended hook whose resumption would mean nothing any more. The kernel's side counts on a kDone for it all the same.
-void ChildWorker::give_up(Subject& x, std::size_t lane) {
-  Call& call = x.calls[lane];
-  const bool suspended = call.suspended;
-  drop_ticket(x, lane);
-  if (!suspended) return;
-  call.operations.clear();
-  if (Subject::Piece* const piece = x.piece_of(call.hook)) piece->changed = false;
-  done(x, call, CLEAT_CONTINUE, {});
-}
-
-void ChildWorker::forget(Subject& x) {
-  for (std::size_t lane = 0; lane < x.calls.size(); ++lane) give_up(x, lane);
-  timers.cancel_all(x);
-  subjects_.erase(x.handle);
-}
-
-// --- suspending ---
-
-std::uint32_t ChildWorker::next_ticket() {
-  if (++ticket_ == 0) ticket_ = 1;
-  return ticket_;
-}
-
-void ChildWorker::drop_ticket(Subject& x, std::size_t lane) {
-  if (x.calls[lane].ticket == 0) return;
-  hooks::tickets::drop(index, handle_slot(x.handle), static_cast<std::uint32_t>(lane));
-  x.calls[lane].ticket = 0;
-  x.calls[lane].suspended = false;
-}
-
-void ChildWorker::resume(std::uint64_t handle, HookLane lane, std::uint32_t number, std::uint32_t verdict) {
-  Subject* const x = find(handle);
-  if (x == nullptr) return;
-  Call& call = x->calls[static_cast<std::size_t>(lane)];
-  if (!call.suspended || call.ticket != number) return;
-  call.ticket = 0;  // it was claimed
-  done(*x, call, verdict, {});
 }
 
 // --- what was done ---
@@ -484,6 +291,12 @@ void ChildWorker::callback(hooks::Hook hook, const std::function<void()>& call) 
     process.control.log(CLEAT_WARN, std::string(hooks::hook_name(hook)) + ": " + caught());
   }
   send_dirty();
+}
+
+void ChildWorker::writable(Subject& x) {
+  const hooks::Instance& instance = *process.instance();
+  if (instance.handler == nullptr || instance.handler->on_writable == nullptr) return;
+  callback(hooks::Hook::kWritable, [&] { instance.handler->on_writable(instance.self, x.handle); });
 }
 
 void ChildWorker::call_event() {

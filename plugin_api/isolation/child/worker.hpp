@@ -30,6 +30,8 @@ namespace cleat::isolation {
 
 class Process;
 
+std::string caught();  // in a handler: what has been thrown, as words
+
 class ChildWorker {
  public:
   static constexpr std::size_t kPostedMax = 65'536;
@@ -104,12 +106,17 @@ class ChildWorker {
   void stop();
   void wait();
   void run_tasks();
+
+  // --- worker_hooks.cpp ---
   void hook();
+  void run_hook(Subject& x, Call& call);
   std::uint32_t call_hook(Subject& x, Call& call, std::string& words);
   void done(Subject& x, Call& call, std::uint32_t verdict, std::string_view words);
   void forget(Subject& x);
   void drop_ticket(Subject& x, std::size_t lane);
   void give_up(Subject& x, std::size_t lane);
+
+  void writable(Subject& x);
   void call_event();
   void cancel_calls();
   void send_dirty();

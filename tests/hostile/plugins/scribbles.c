@@ -1,4 +1,4 @@
-/* In a process of its own (isolation: process): writes into what it shares with the kernel. x-scribble: socket | size | ring | position | answer. */
+/* In a process of its own (isolation: process): writes into what it shares with the kernel. x-scribble: socket | size | answer | ring | position. */
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -39,10 +39,14 @@ static void into_the_ring(const char *how) {
 static cleat_verdict on_request(void *instance, cleat_exchange x) {
   static const char frame[] = "\x20\x00\x00\x00 this is no frame of the protocol";
   static const unsigned char huge[] = {0xff, 0xff, 0xff, 0xff};
+  /* The end of a handler's answer, which is for a ring: size, request, number, function 16, the exchange. */
+  unsigned char answer[4 + 1 + 4 + 2 + 8] = {15, 0, 0, 0, 0, 9, 0, 0, 0, 16, 0};
   const cleat_str how = asked(x, "x-scribble");
   (void)instance;
   if (is(how, "socket")) into_the_socket(frame, sizeof frame);
   if (is(how, "size")) into_the_socket(huge, sizeof huge);
+  memcpy(answer + 11, &x, sizeof x);
+  if (is(how, "answer")) into_the_socket(answer, sizeof answer);
   if (is(how, "ring")) into_the_ring("ring");
   if (is(how, "position")) into_the_ring("position");
   if (how.size != 0) sleep(5); /* it is killed in here */

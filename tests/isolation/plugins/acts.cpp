@@ -170,6 +170,22 @@ cleat_verdict act_call(Acts& acts, cleat_exchange x) {
   return CLEAT_CONTINUE;
 }
 
+std::string_view text_of(cleat_str text) { return view(text); }  // where `view` is another
+
+void act_visit(Acts& acts) {
+  std::string seen;
+  const auto see = [](void* user, const cleat_metric_view* view) {
+    std::string& all = *static_cast<std::string*>(user);
+    all += " " + std::string(text_of(view->name)) + "(" + std::string(text_of(view->help)) + ")";
+    for (std::uint64_t i = 0; i < view->label_count; ++i) all += std::string(text_of(view->labels[i].name)) + ":" + std::string(text_of(view->labels[i].value));
+    all += "=" + std::to_string(view->value);
+    for (std::uint64_t i = 0; i < view->bound_count; ++i) all += "," + std::to_string(view->bounds[i]) + "/" + std::to_string(view->buckets[i]);
+    if (view->kind == CLEAT_HISTOGRAM) all += "," + std::to_string(view->buckets[view->bound_count]);
+  };
+  const cleat_status status = acts.metrics->visit(see, &seen);
+  acts.say("visit: " + std::to_string(status) + seen);
+}
+
 void act_kv(Acts& acts) {
   char buffer[4];
   std::uint64_t needed = 0, version = 0;
@@ -276,8 +292,12 @@ cleat_verdict on_request(void* instance, cleat_exchange x) {
     std::thread([&acts] { acts.metrics->add(acts.counter, 100); }).join();
     std::string said = "metrics: negative=" + std::to_string(acts.metrics->add(acts.counter, -1)) + " bogus=" + std::to_string(acts.metrics->add(12345, 1));
     said += " observe=" + std::to_string(acts.metrics->observe(acts.counter, 1));
-    said += " visit=" + std::to_string(acts.metrics->visit([](void*, const cleat_metric_view*) {}, nullptr));
     acts.say(said);
+  }
+  if (act == "visit") act_visit(acts);
+  if (act == "visit-thread") {
+    if (acts.thread.joinable()) acts.thread.join();
+    acts.thread = std::thread([&acts] { act_visit(acts); });
   }
   if (act == "subscribe") {
     acts.body->subscribe(x, CLEAT_REQUEST, CLEAT_BODY_STREAM, 0);

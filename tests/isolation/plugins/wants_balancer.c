@@ -1,7 +1,7 @@
 /* Requires an extension that a plugin in a process of its own does not have. */
 #include "plugin_api/plugin.h"
 
-CLEAT_PLUGIN_NOTE("name=wants_handler\nversion=1.0.0\nabi=0.9\nleast=0.9\nrequires=cleat.handler/1 cleat.timer/1\n");
+CLEAT_PLUGIN_NOTE("name=wants_balancer\nversion=1.0.0\nabi=0.9\nleast=0.9\nrequires=cleat.balancer/1 cleat.timer/1\n");
 
 static cleat_status create(const cleat_create *info, void **instance) {
   (void)info;
