@@ -75,7 +75,6 @@ class Transport {
   void shut_when_sent();                     // half-close, once everything is sent
   bool blocked() const { return blocked_; }  // the peer takes no more now
   bool all_sent() const { return out_.empty() && pipe_ == nullptr; }
-  bool shutting() const { return shut_wanted_; }
   bool broken() const { return broken_; }    // a write failed; what is handed over is dropped
   void break_off() { broken_ = true; }
   std::uint64_t sent_bytes() const { return sent_bytes_; }  // to the socket

@@ -15,6 +15,7 @@
 #include "kernel/accept/connection.hpp"
 #include "kernel/http2/header_block.hpp"
 #include "kernel/http2/nv.hpp"
+#include "tests/listen_on.hpp"
 
 namespace {
 

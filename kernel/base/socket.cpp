@@ -135,13 +135,6 @@ std::string listen_now(const Socket& bound) {
   return "listen on " + local_address(bound.fd()).text() + ": " + std::strerror(error);
 }
 
-Result<Socket> listen_on(const Address& address) {
-  Result<Socket> bound = bind_to(address);
-  if (!bound.ok()) return bound;
-  if (std::string why = listen_now(*bound); !why.empty()) return Error{std::move(why)};
-  return bound;
-}
-
 Socket start_connect(const Address& address, int& error) {
   error = 0;
   Socket connecting(socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

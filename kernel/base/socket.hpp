@@ -66,7 +66,6 @@ using SharedSocket = std::shared_ptr<const Socket>;  // closed when the last own
 Result<Socket> bind_to(const Address& address, bool transparent = false);
 std::string make_transparent(int fd, int family);  // empty, or why not
 std::string listen_now(const Socket& bound);       // empty, or why not
-Result<Socket> listen_on(const Address& address);  // both
 Socket start_connect(const Address& address, int& error);  // non-blocking; error: 0, EINPROGRESS or what failed
 void raise_descriptor_limit();                              // as far as the system lets this process
 int socket_error(int fd);                                  // SO_ERROR, cleared

@@ -1,6 +1,8 @@
 #include "kernel/hooks/exchange_hooks.hpp"
 
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "kernel/exchange.hpp"
 #include "kernel/hooks/dispatch.hpp"
@@ -20,14 +22,9 @@ auto enter(const ChainCall& one, Arguments... arguments) {
   return reinterpret_cast<Function>(one.entry)(one.self, arguments...);
 }
 
-struct Stopped {
-  const ChainCall* at;
-  std::uint32_t verdict;
-};
-
-// The loop of `call_chain` where some are left out, or times are taken: apart, for it needs more registers.
+// The loop of `call_chain` where some are left out, or times are taken: apart, for it needs more registers. Where it stopped, and the verdict.
 template <class Call>
-[[gnu::noinline]] Stopped call_looking(Exchange& x, const ChainCall* one, const ChainCall* end, std::uint64_t hidden, Call call) {
+[[gnu::noinline]] std::pair<const ChainCall*, std::uint32_t> call_looking(Exchange& x, const ChainCall* one, const ChainCall* end, std::uint64_t hidden, Call call) {
   const bool sampled = detail::is_sampled(*one->counters);
   for (; one != end; ++one) {
     if ((hidden >> one->position() & 1) != 0) continue;
@@ -58,9 +55,7 @@ std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint
         if (verdict != CLEAT_CONTINUE || x.asked.any()) [[unlikely]] break;
       } while (++one != end);
     } else {
-      const Stopped stopped = call_looking(x, one, end, hidden, call);
-      one = stopped.at;
-      verdict = stopped.verdict;
+      std::tie(one, verdict) = call_looking(x, one, end, hidden, call);
     }
     if (verdict != CLEAT_CONTINUE) [[unlikely]] verdict = detail::checked(x.worker, *one->instance, one->hook(), verdict);
   } catch (...) {

@@ -13,6 +13,7 @@
 #include "kernel/base/log.hpp"
 #include "kernel/exchange.hpp"
 #include "kernel/worker.hpp"
+#include "tests/listen_on.hpp"
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "kernel/generation.hpp"
+#include "tests/listen_on.hpp"
 
 using namespace cleat;
 

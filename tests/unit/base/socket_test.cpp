@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/listen_on.hpp"
+
 using namespace cleat;
 using Catch::Matchers::ContainsSubstring;
 

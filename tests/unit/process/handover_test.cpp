@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/listen_on.hpp"
+
 using namespace cleat;
 
 namespace {
