@@ -384,6 +384,8 @@ constexpr cleat_plugin make_table() {
   static_assert(std::is_base_of_v<Plugin, P>, "a plugin's class derives from cleat::Plugin");
   static_assert(has_on_handle<P>() || !(has_on_handle_body<P>() || has_on_writable<P>() || has_on_handle_end<P>()),
                 "a handler needs on_handle");
+  static_assert(HasValidate<P> || !names_validate<P>(), "validate must be public and static, and callable as void validate(Config)");
+  static_assert(HasCommand<P> || !names_command<P>(), "command must be public and static, and callable as int command(Command)");
   static_assert(has_give_state<P>() == has_take_state<P>(), "who gives its state can take it: give_state and take_state, or neither");
   cleat_plugin table{};
   table.size = sizeof table;

@@ -13,7 +13,7 @@ namespace detail {
 
 // names_x: the class has a member called x, of any signature and access. has_x: it can be called as the wrapper will.
 // One without the other would be a hook that is silently never called: it does not compile.
-#define CLEAT_CPP_HOOK(hook, signature, ...)                                                             \
+#define CLEAT_CPP_NAME(hook)                                                                             \
   struct Named_##hook {                                                                                  \
     int hook;                                                                                            \
   };                                                                                                     \
@@ -26,7 +26,9 @@ namespace detail {
     } else {                                                                                             \
       return !requires { &Both_##hook<P>::hook; };                                                       \
     }                                                                                                    \
-  }                                                                                                      \
+  }
+#define CLEAT_CPP_HOOK(hook, signature, ...)                                                             \
+  CLEAT_CPP_NAME(hook)                                                                                   \
   template <class P>                                                                                     \
   constexpr bool has_##hook() {                                                                          \
     constexpr bool has = requires(P& p) { p.hook(__VA_ARGS__); };                                        \
@@ -63,7 +65,10 @@ CLEAT_CPP_HOOK(on_writable, "void on_writable(Exchange)", make<Exchange>())
 CLEAT_CPP_HOOK(on_handle_end, "void on_handle_end(Exchange)", make<Exchange>())
 CLEAT_CPP_HOOK(give_state, "void give_state(StateWriter&)", make<StateWriter&>())
 CLEAT_CPP_HOOK(take_state, "bool take_state(std::uint32_t format, std::string_view bytes)", make<std::uint32_t>(), make<std::string_view>())
+CLEAT_CPP_NAME(validate)
+CLEAT_CPP_NAME(command)
 #undef CLEAT_CPP_HOOK
+#undef CLEAT_CPP_NAME
 
 template <class P>
 concept HasRoute = requires { typename P::Route; };

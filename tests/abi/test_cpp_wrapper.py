@@ -29,6 +29,7 @@ CLEAT_PLUGIN(P, "{note}");
     "explicit P(cleat::Config) {} void on_end(cleat::Exchange) {}",
     "void on_attempt(cleat::Exchange, std::uint32_t) {} void helper(int) {}",
     "void give_state(cleat::StateWriter&) const {} bool take_state(std::uint32_t, std::string_view) { return false; }",
+    "static void validate(cleat::Config) {} static int command(cleat::Command) { return 0; }",
 ])
 def test_right_ones_compile(members, tmp_path):
     done = compile_plugin(members, tmp_path)
@@ -43,6 +44,9 @@ def test_right_ones_compile(members, tmp_path):
     ("void on_writable(cleat::Exchange) {}", "a handler needs on_handle"),
     ("void give_state(cleat::StateWriter&) {}", "give_state and take_state, or neither"),
     ("void give_state() {}", "give_state must be public, and callable as void give_state(StateWriter&)"),
+    ("void validate(cleat::Config) {}", "validate must be public and static"),
+    ("static void validate() {}", "validate must be public and static, and callable as void validate(Config)"),
+    ("int command(cleat::Command) { return 0; }", "command must be public and static"),
     ("explicit P(int) {}", "a plugin has a constructor from cleat::Config"),
     ("struct Route { Route() {} };", "Route has a constructor from"),
     ("void on_end(cleat::Exchange x) { x.state<std::string>(); }", "derive from cleat::DestroyedOnEnd"),
