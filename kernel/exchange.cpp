@@ -112,9 +112,7 @@ Flow Exchange::step() {
     case Stage::kHandle: return start_handler();
     case Stage::kAttempt:
       if (cursor_ == 0) ++attempt;
-      if ((flow = pass(Hook::kAttempt)) != Flow::kNext) {
-        return flow;
-      }
+      if ((flow = pass(Hook::kAttempt)) != Flow::kNext) return flow;
       return start_attempt();
     case Stage::kConnect: return Flow::kWait;
     case Stage::kAwait:
@@ -228,7 +226,7 @@ Flow Exchange::take_staged_reply(hooks::Instance& instance, std::uint8_t positio
   reply_by = &instance;
   reply_flag = "plugin_reply";
   reply_reason = staged_reason_;
-  enter(Stage::kReply);
+  enter_reply(Stage::kReply);
   return Flow::kJump;
 }
 
@@ -260,7 +258,7 @@ void Exchange::reply_locally(std::uint16_t status, std::string_view flag, std::s
   reply_by = nullptr;
   reply_flag = flag;
   reply_reason = reason;
-  enter(Stage::kReply);
+  enter_reply(Stage::kReply);
 }
 
 void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
@@ -271,7 +269,9 @@ void Exchange::resume(Lane lane, std::uint64_t number, std::uint32_t verdict) {
   touch();
   if (lane == Lane::kRequestBody && handler_wait_) {
     handler_wait_ = false;
-    if (verdict == hooks::kReplied && asked.reply && !handler_started) {
+    if (local_) {  // it was answered meanwhile
+      asked.reply = false;
+    } else if (verdict == hooks::kReplied && asked.reply && !handler_started) {
       take_handler_reply();
     } else if (verdict == hooks::kFail || verdict == hooks::kReplied) {
       handler_failed();

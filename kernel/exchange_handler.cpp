@@ -43,13 +43,13 @@ void Exchange::take_handler_reply() {
   local_ = true;
   reply_reason = staged_reason_;
   upstream_head_us = worker.reactor.now_us();
-  enter(Stage::kResponse);
+  enter_reply(Stage::kResponse);
 }
 
 void Exchange::handler_failed() { reply_locally(500, "plugin_failed", arena.copy(route->handler->name)); }
 
 void Exchange::handler_body(std::string_view data, bool end) {
-  if (handler_told_end_ || (data.empty() && !end)) return;
+  if (handler_told_end_ || local_ || (data.empty() && !end)) return;  // local_: the answer is made
   if (handler_wait_) {  // the end comes right behind the piece that is being held
     handler_end_later_ = end;
     return;

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from hostile import ask, closed_and_open, in_chain, instance, post, report
+from origin import reply
 from proxy import cluster
 from wire import DEADLINE_S, Incomplete
 
@@ -46,6 +47,22 @@ def test_the_end_of_an_attempt_that_did_not_connect_is_held(start, origin):
         for _ in range(3):
             assert post(proxy, listener="closed", hook="on_attempt_end").status == 500
             assert post(proxy, listener="open", hook="on_attempt_end").status == 503
+
+
+# The hook waited on, and was then taken for one of the reply's: another plugin's, or none at all, which ended the process.
+def test_a_body_that_breaks_while_the_early_answer_is_held_is_refused_at_once(start, origin):
+    async def head_handler(connection, _):
+        connection.send(reply(b"early"))
+        await connection.until_closed()
+
+    origin.head_handler = head_handler
+    proxy = start(closed_and_open(origin, "never_resumes", timeouts={"suspend": "60s"}))
+    for policy in ("closed", "open"):
+        with proxy.client(policy) as client:
+            client.send(b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\nx-hook: on_attempt_end\r\n\r\n5\r\nhello\r\n")
+            time.sleep(0.2)  # until the answer is held
+            client.send(b"no chunk\r\n")
+            assert client.response().status == 400
 
 
 def test_a_local_reply_that_is_held_for_ever(proxy):
