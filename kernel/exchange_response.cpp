@@ -153,6 +153,7 @@ void Exchange::response_end() {
 
 void Exchange::response_broken() {
   if (stage == Stage::kTunnel) {  // which has no other word for it (RFC 9113 8.5)
+    until_close_ = true;
     reply_flag = "upstream_broken";
     return fail_exchange();
   }
