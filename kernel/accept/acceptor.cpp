@@ -49,14 +49,14 @@ Acceptor::Acceptor(Worker& worker, const Listener& listener, SharedSocket listen
       reserve_(open_reserve()),
       open_connections_(listener.open_connections),
       pause_([](void* self) { static_cast<Acceptor*>(self)->watch(); }, this) {
-  set_no_delay(listening_->fd());  // its connections have it from there
+  set_no_delay(listening_->fd());  // of a socket that another process bound; its connections have it from there
   watch();
 }
 
 void Acceptor::watch() {
-  if (!worker_.reactor.add(listening_->fd(), *this, Reactor::Tell::kWaiting)) {
-    log::write(log::Level::kError, "kernel", "listener " + listener().config->name + ": epoll_ctl: " + std::strerror(errno));
-  }
+  if (worker_.reactor.add(listening_->fd(), *this, Reactor::Tell::kWaiting)) return;
+  say(std::string("epoll_ctl: ") + std::strerror(errno));
+  worker_.reactor.wheel().arm(pause_, worker_.reactor.now_ms() + kPauseMs);
 }
 
 void Acceptor::stop() {

@@ -119,7 +119,8 @@ Result<Socket> bind_to(const Address& address, bool transparent) {
   setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   setsockopt(listening.fd(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
   if (address.storage.ss_family == AF_INET6) setsockopt(listening.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-  bound_unsent(listening.fd());  // accepted connections have it from here
+  set_no_delay(listening.fd());  // accepted connections have both from here
+  bound_unsent(listening.fd());
   if (transparent) {
     if (std::string why = make_transparent(listening.fd(), address.storage.ss_family); !why.empty()) return Error{std::move(why)};
   }
