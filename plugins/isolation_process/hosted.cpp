@@ -16,6 +16,7 @@ constexpr milliseconds kWaitFirst{100}, kWaitMost{10'000};  // before the proces
 constexpr std::chrono::seconds kProvenAfter{60};            // of life: the next wait is the first again
 constexpr milliseconds kPingAfter{1'000};
 constexpr milliseconds kGoodbye{1'000};                     // from the socket's end to the process's
+constexpr int kFramesInTurn = 1'000;
 constexpr std::uint64_t kWake = 0, kControl = 1, kEnd = 2, kFirstWorker = 16;
 
 cleat_series series_of(cleat_instance self, const std::string& instance, std::uint32_t kind, std::string_view name, std::string_view help) {
@@ -152,8 +153,9 @@ void Hosted::finish(Function function, std::uint64_t completion) {
   host.core->complete(completion);
 }
 
-Answer Hosted::call(Function function, const std::string& arguments) {
-  const Clock::time_point until = Clock::now() + hosting_.settings.start_timeout;
+Answer Hosted::call(Function function, const std::string& arguments) { return call(function, arguments, Clock::now() + hosting_.settings.start_timeout); }
+
+Answer Hosted::call(Function function, const std::string& arguments, Clock::time_point until) {
   wait_until(until, [this] { return state_ == State::kUp || state_ == State::kEnded; });
   Wait wait;
   std::uint32_t number;
@@ -179,18 +181,21 @@ Answer Hosted::call(Function function, const std::string& arguments) {
 bool Hosted::wait_until(Clock::time_point until, const std::function<bool()>& done) {
   std::unique_lock lock(mutex_);
   ++waiters_;
-  bool is_done;
-  for (;;) {
+  bool is_done = false;
+  for (bool late = false;;) {
     do_jobs(lock);
-    if ((is_done = done())) break;
-    if (until == Clock::time_point::max()) {
+    is_done = done();
+    if (is_done || late) break;
+    if (!jobs_.empty()) {  // who asks on and on is waited for no longer
+      late = Clock::now() >= until;
+    } else if (until == Clock::time_point::max()) {
       changed_.wait(lock);
-    } else if (changed_.wait_until(lock, until) == std::cv_status::timeout && jobs_.empty()) {
-      is_done = done();
-      break;
+    } else {
+      late = changed_.wait_until(lock, until) == std::cv_status::timeout;
     }
   }
   --waiters_;
+  post_jobs_left(lock);
   return is_done;
 }
 
@@ -379,7 +384,7 @@ void Hosted::watch(const Process& process) {
     epoll_event event{.events = EPOLLIN | how, .data = {.u64 = what}};
     ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event);
   };
-  writing_ = false;
+  writing_ = reads_on_ = false;
   add(process.control(), kControl, 0);
   add(process.pidfd(), kEnd, 0);
   // Edge-triggered: each write to them is told of, and nobody has to read them empty.
@@ -436,8 +441,9 @@ void Hosted::turn(Clock::time_point until) {
     epoll_event event{.events = EPOLLIN | (writing_ ? std::uint32_t{EPOLLOUT} : 0U), .data = {.u64 = kControl}};
     ::epoll_ctl(epoll_, EPOLL_CTL_MOD, process_->control(), &event);
   }
+  if (reads_on_) receive();
   epoll_event events[64];
-  const int count = ::epoll_wait(epoll_, events, 64, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+  const int count = ::epoll_wait(epoll_, events, 64, reads_on_ ? 0 : static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
   for (int i = 0; i < count; ++i) {
     const std::uint64_t what = events[i].data.u64;
     std::uint64_t number = 0;
@@ -447,7 +453,8 @@ void Hosted::turn(Clock::time_point until) {
       if (!channel_->flush()) process_->kill();
       receive();
     } else if (what == kEnd) {
-      receive();
+      do receive();
+      while (reads_on_);
       std::string how;
       if (!process_->reap(how)) continue;
       has_ended_ = true;
@@ -470,7 +477,12 @@ void Hosted::turn(Clock::time_point until) {
 void Hosted::receive() {
   std::string bytes;
   Frame frame;
-  for (;;) {
+  reads_on_ = false;
+  for (int frames = 0;; ++frames) {
+    if (frames == kFramesInTurn) {  // time goes on, whatever it sends
+      reads_on_ = true;
+      return;
+    }
     const Channel::Got got = channel_->receive(bytes);
     if (got == Channel::Got::kNothing) return;
     if (got == Channel::Got::kEnd) {  // it is about to end, or will be made to

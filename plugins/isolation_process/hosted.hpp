@@ -83,11 +83,13 @@ class Hosted {
   // --- what the process asks (requests.cpp) ---
   void serve(const cleat::isolation::Frame& frame);
   void serve_on_control(std::uint32_t number, cleat::isolation::Function function, std::string arguments);
-  void do_jobs(std::unique_lock<std::mutex>& lock); // [control] all there are, with the mutex released
+  void do_jobs(std::unique_lock<std::mutex>& lock);         // [control] those there are now, with the mutex released
+  void post_jobs_left(std::unique_lock<std::mutex>& lock);  // [control] unlocks
   static void on_job(void* instance, cleat_status status, std::uint64_t owner, void* user);
 
   // --- the control thread's calls ---
-  Answer call(cleat::isolation::Function function, const std::string& arguments);
+  Answer call(cleat::isolation::Function function, const std::string& arguments);  // within start_timeout
+  Answer call(cleat::isolation::Function function, const std::string& arguments, Clock::time_point until);
   bool wait_until(Clock::time_point until, const std::function<bool()>& done);  // serves jobs meanwhile
   cleat_status report(const Answer& answer, cleat_config config);
 
@@ -127,6 +129,7 @@ class Hosted {
   std::chrono::milliseconds wait_{0};
   std::uint64_t lives_ = 0;
   bool has_ended_ = false;
+  bool reads_on_ = false;                           // its socket may have more, of which the system need not tell
   bool writing_ = false;                            // the socket is watched for room
   std::string how_;                                 // it ended
   std::thread thread_;

@@ -320,15 +320,17 @@ void Lane::finish(const Message& message) {
     if (state == nullptr) return;  // the exchange is gone
     if (state->failed || !may_answer(pending.hook, message)) verdict = CLEAT_FAIL;
     state->failed = false;
-    if (verdict == CLEAT_UNSUBSCRIBE) state->in_chain = false;
     if (pending.hook == HookNumber::kHandle) state->handled = verdict == CLEAT_CONTINUE;
     if (pending.hook == HookNumber::kHandleBody) await(pending.subject, verdict == CLEAT_CONTINUE && !state->answered);
     if (!relies_on_success(message.steps)) {
       // First, although it takes effect last: a ticket that was worth nothing any more says that the kernel has gone on without this answer.
-      if (host.core->resume(pending.ticket, verdict) == CLEAT_OK) perform(hosted_.self, pending.subject, message, words);
+      if (host.core->resume(pending.ticket, verdict) == CLEAT_OK) {
+        if (verdict == CLEAT_UNSUBSCRIBE) state->in_chain = false;
+        perform(hosted_.self, pending.subject, message, words);
+      }
     } else {
       if (!perform(hosted_.self, pending.subject, message, words)) verdict = CLEAT_FAIL;
-      host.core->resume(pending.ticket, verdict);
+      if (host.core->resume(pending.ticket, verdict) == CLEAT_OK && verdict == CLEAT_UNSUBSCRIBE) state->in_chain = false;
     }
   }
   if (verdict == CLEAT_FAIL) host.core->log(hosted_.self, CLEAT_WARN, str(words.empty() ? "a hook failed without saying why" : words));
@@ -383,13 +385,12 @@ void Lane::show(std::string metrics) {
 }
 
 void Lane::take_shown() {
-  if (visiting_ == 0) return;
   std::optional<std::string> shown;
   {
     const std::lock_guard lock(shown_mutex_);
     shown.swap(shown_);
   }
-  if (!shown) return;
+  if (!shown || visiting_ == 0) return;  // or made for one that is gone
   visited_ = std::move(*shown);
   give_metrics(std::exchange(visiting_, 0), 0);
 }

@@ -1,5 +1,7 @@
 // What the process asks on the control socket: what any thread may do is done here, on the instance's thread; what is the control thread's is left to it:
 // to one that waits for the process just now, or else it is posted there.
+#include <algorithm>
+
 #include "hosted.hpp"
 
 namespace isolation_process {
@@ -106,11 +108,12 @@ cleat_status Hosted::give(std::uint64_t handover, std::uint32_t& format) {
       return CLEAT_FAILED;
     }
   }
+  const Clock::time_point until = Clock::now() + hosting_.settings.start_timeout;  // for all pieces
   std::uint64_t whole = 0;
   for (std::uint64_t have = 0; have == 0 || have < whole;) {
     Writer arguments;
     arguments.number(have);
-    const Answer answer = call(Function::kGive, arguments.bytes);
+    const Answer answer = call(Function::kGive, arguments.bytes, until);
     if (answer.status != CLEAT_OK) {
       host.core->set_error(str(answer.error));
       return answer.status;
@@ -120,7 +123,7 @@ cleat_status Hosted::give(std::uint64_t handover, std::uint32_t& format) {
     const auto is = in.number<std::uint64_t>();
     const std::string_view piece = in.text();
     if (have == 0) whole = is;
-    if (!in.ok() || is != whole || whole > kStateBytesMax || piece.size() > whole - have || (piece.empty() && whole != 0)) {
+    if (!in.ok() || is != whole || whole > kStateBytesMax || piece.size() != std::min<std::uint64_t>(whole - have, kHandoverBytesMax)) {
       host.core->set_error(str("its process answers what is no answer"));
       return CLEAT_FAILED;
     }
@@ -133,6 +136,7 @@ cleat_status Hosted::give(std::uint64_t handover, std::uint32_t& format) {
 }
 
 cleat_status Hosted::take(std::uint32_t format, std::string_view bytes) {
+  const Clock::time_point until = Clock::now() + hosting_.settings.start_timeout;
   for (;;) {
     const std::string_view piece = bytes.substr(0, kHandoverBytesMax);
     bytes.remove_prefix(piece.size());
@@ -140,7 +144,7 @@ cleat_status Hosted::take(std::uint32_t format, std::string_view bytes) {
     arguments.number(static_cast<std::uint8_t>(bytes.empty() ? 1 : 0));
     arguments.number(format);
     arguments.text(piece);
-    const Answer answer = call(Function::kTake, arguments.bytes);
+    const Answer answer = call(Function::kTake, arguments.bytes, until);
     if (answer.status != CLEAT_OK) host.core->set_error(str(answer.error));
     if (answer.status != CLEAT_OK || bytes.empty()) return answer.status;
   }
@@ -217,16 +221,23 @@ void Hosted::on_job(void* instance, cleat_status status, std::uint64_t, void*) {
   auto& self = *static_cast<Hosted*>(instance);
   std::unique_lock lock(self.mutex_);
   self.do_jobs(lock);
+  self.post_jobs_left(lock);
 }
 
 void Hosted::do_jobs(std::unique_lock<std::mutex>& lock) {
-  while (!jobs_.empty()) {
+  for (std::size_t left = jobs_.size(); left != 0 && !jobs_.empty(); --left) {
     const std::function<void()> job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
     job();
     lock.lock();
   }
+}
+
+void Hosted::post_jobs_left(std::unique_lock<std::mutex>& lock) {
+  const bool left = waiters_ == 0 && !jobs_.empty();
+  lock.unlock();
+  if (left) host.post->post_worker(self, CLEAT_POST_CONTROL, on_job, nullptr);
 }
 
 }  // namespace isolation_process
