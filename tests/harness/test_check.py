@@ -121,9 +121,10 @@ def test_what_a_plugin_says_before_it_crashes_is_in_both_reports():
     assert "nobody catches this" in finding["said"]
 
 
-def test_processes_that_a_plugin_leaves_behind_are_found_and_ended():
+@pytest.mark.parametrize("how", ["forks", "forks_apart"])
+def test_processes_that_a_plugin_leaves_behind_are_found_and_ended(how):
     """They ran on after the check, holding its standard error."""
-    _, report = check(HOSTILE / "crashes.so", "--case", "twice", "--header", "x-crash: forks")
+    _, report = check(HOSTILE / "crashes.so", "--case", "twice", "--header", f"x-crash: {how}")
     assert [("rule 7", "processes that it has started run on after destroy")] == [(one["section"], one["text"]) for _, one in findings(report)]
     left = [path for path in pathlib.Path("/proc").glob("[0-9]*/cmdline") if b"--run-case\0twice" in read_or_nothing(path)]
     assert left == []

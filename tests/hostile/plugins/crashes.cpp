@@ -1,6 +1,6 @@
 // Ends the process, in the way that x-crash (or configuration {in: create, how: ...}) says: null, wild, divide, illegal, bus, overflow,
 // abort, terminate, exit; with x-thread: on a thread of its own. Or leaves it otherwise than it was: exit_well and exit_at_once (with 0), forks
-// (a process that stays), prints (to standard output), reports (to descriptor 3, where `cleat plugin check` has its report).
+// (a process that stays), forks_apart (in a session of its own), prints (to standard output), reports (to descriptor 3, where `cleat plugin check` has its report).
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -47,7 +47,8 @@ __attribute__((no_sanitize("undefined"))) void crash(const std::string& how) {
   if (how == "exit") std::exit(3);
   if (how == "exit_well") std::exit(0);
   if (how == "exit_at_once") ::_exit(0);
-  if (how == "forks" && ::fork() == 0) {
+  if ((how == "forks" || how == "forks_apart") && ::fork() == 0) {
+    if (how == "forks_apart") ::setsid();
     for (;;) ::pause();
   }
   if (how == "prints") {

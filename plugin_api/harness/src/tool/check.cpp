@@ -13,6 +13,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "plugin_api/harness/src/host.hpp"
@@ -33,6 +35,7 @@ constexpr std::size_t kFailuresShown = 3;          // of a case, in the text
 constexpr int kWhereSignal = SIGUSR2;              // asks a case's process which hook it is in
 constexpr int kWhereWaitMs = 500;                  // for its answer
 constexpr int kLeftWaitMs = 200;                   // for processes that are ending just now
+constexpr int kKilledWaitMs = 1'000;               // for processes that were killed
 
 struct CaseResult {
   std::string name, what, skipped, doing;
@@ -124,16 +127,22 @@ pid_t start(const CheckOptions& options, std::string_view name, int report, int 
   return child;
 }
 
-// Are there processes that the case's has started, and that run on though it has ended? They are ended too.
-bool left_some(pid_t group) {
-  const auto any = [&] {
-    while (::waitpid(-group, nullptr, WNOHANG) > 0) continue;  // those that have ended
-    return ::kill(-group, 0) == 0;
+// Are there processes that the case's has started, and that run on though it has ended? They are ended too. Whatever group they have made for
+// themselves, they are this process's children now.
+bool left_some() {
+  const auto left = [] {
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) continue;  // those that have ended
+    std::ifstream list("/proc/thread-self/children");
+    return std::vector<pid_t>(std::istream_iterator<pid_t>(list), {});
   };
-  for (int waited = 0; waited < kLeftWaitMs && any(); waited += 10) ::poll(nullptr, 0, 10);
-  if (!any()) return false;
-  ::kill(-group, SIGKILL);
-  while (any()) ::poll(nullptr, 0, 1);
+  for (int waited = 0; waited < kLeftWaitMs && !left().empty(); waited += 10) ::poll(nullptr, 0, 10);
+  if (left().empty()) return false;
+  for (int waited = 0; waited < kKilledWaitMs; ++waited) {
+    const std::vector<pid_t> children = left();
+    if (children.empty()) break;
+    for (const pid_t child : children) ::kill(child, SIGKILL);  // and then theirs, which are inherited
+    ::poll(nullptr, 0, 1);
+  }
   return true;
 }
 
@@ -200,7 +209,7 @@ CaseResult run_in_a_process(const CheckOptions& options, const Case& one) {
   int status = 0;
   if (late) ::kill(child, SIGKILL);
   if (child > 0) ::waitpid(child, &status, 0);
-  const bool left = child > 0 && left_some(child);
+  const bool left = child > 0 && left_some();
   for (std::size_t at = 0, end; (end = lines.find('\n', at)) != std::string::npos; at = end + 1) take(lines.substr(at, end - at), result);
   if (child <= 0) result.findings.push_back({0, "check", {}, {}, "the process could not be started"});
   const bool rust_gave_up = one.name == "no memory" && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT &&
