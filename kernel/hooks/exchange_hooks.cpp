@@ -59,7 +59,7 @@ std::uint32_t call_chain(Exchange& x, Hook hook, std::uint64_t hidden, std::uint
     }
     if (verdict != CLEAT_CONTINUE) [[unlikely]] verdict = detail::checked(x.worker, *one->instance, one->hook(), verdict);
   } catch (...) {
-    while (one->position() != x.worker.stamp.hook.position()) ++one;
+    while (one->position() != x.worker.stamp.hook.position() && one + 1 != end) ++one;
     verdict = report_caught(x.worker, *one->instance, one->hook());
   }
   cursor = one == end ? static_cast<std::uint8_t>(end[-1].index + 1) : one->index;

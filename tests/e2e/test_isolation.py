@@ -12,7 +12,7 @@ import signal
 import pytest
 from origin import reply
 from processes import alive, wait_until
-from proxy import BUILD, cluster, listener, run
+from proxy import BUILD, SANITIZED, cluster, listener, run
 from test_reload import reload
 
 HOSTILE = BUILD / "hostile_plugins"
@@ -272,11 +272,11 @@ def test_a_handler_is_held_back_by_a_slow_reader(start):
     proxy = start(handler())
     with proxy.client(receive_buffer=4096) as client:
         before = proxy.rss_kib()
-        client.send(b"GET /bytes/40000000 HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        client.send(b"GET /bytes/100000000 HTTP/1.1\r\nHost: a.example\r\n\r\n")
         client.read(100_000)
         for _ in range(20):
             assert get(proxy, "in").body == b"one"
-        assert proxy.rss_kib() - before < 10 * 1024
+        assert proxy.rss_kib() - before < (48 if SANITIZED else 10) * 1024  # instrumented builds keep freed memory for a while
         assert sorted(client.read(6_400_000)[-64:]) == sorted(PATTERN)  # it goes on where it was
 
 
