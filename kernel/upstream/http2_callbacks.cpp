@@ -121,14 +121,15 @@ struct Http2Callbacks {
     return 0;
   }
 
-  // Frames are never padded.
-  static int send_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head, std::size_t size, nghttp2_data_source* source,
+  // Frames are never padded. One that had to wait is of a stream that may be over since, and its object another's: it is not sent.
+  static int send_data(nghttp2_session*, nghttp2_frame* frame, const std::uint8_t* head, std::size_t size, nghttp2_data_source* source,
                        void* self) {
     constexpr std::size_t kFrameHeadBytes = 9;
+    auto& stream = *static_cast<Http2Stream*>(source->ptr);
+    if (!stream.serving() || stream.id() != frame->hd.stream_id) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     Transport& transport = of(self).transport_;
     if (transport.out().size() > Http2Session::kUnsentBytesMax) transport.flush();
     if (transport.blocked()) return NGHTTP2_ERR_WOULDBLOCK;
-    auto& stream = *static_cast<Http2Stream*>(source->ptr);
     transport.send(text_of(head, kFrameHeadBytes));
     transport.send(stream.provided(size));
     stream.consume_provided(size);

@@ -3,6 +3,8 @@
 
 import asyncio
 import random
+import socket
+import struct
 import threading
 import time
 
@@ -631,3 +633,35 @@ def test_whatever_happens_every_request_ends(start, h2_origin):
     time.sleep(1.5)  # what was doubted is settled
     with proxy.client() as one:
         assert [one.get().status for _ in range(20)] == [200] * 20
+
+
+# The frame that waited was sent for its stream all the same: with a length and no bytes, so that the connection's next frames were taken for its body.
+def test_an_upload_that_ends_while_a_frame_waits_for_room_leaves_the_connection_whole(start, h2_origin):
+    async def handler(stream):
+        connection = stream.connection
+        if stream.path == "/warm":
+            connection.h2.increment_flow_control_window(100_000_000)
+            connection.flush()
+        if stream.path == "/long":
+            connection.transport.pause_reading()
+            return
+        await stream.whole()
+        await stream.reply(bytes(stream.body[:1]) + b" %d" % len(stream.body))
+
+    origin = h2_origin(handler, settings={h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 50_000_000})
+    proxy = start(config(origin))
+    with proxy.client() as client:
+        assert client.get("/warm").status == 200
+    with proxy.client() as client:
+        client.socket.settimeout(0.7)
+        with pytest.raises(TimeoutError):  # everything on the way is full
+            client.send(b"POST /long HTTP/1.1\r\nHost: a.example\r\nContent-Length: 20000000\r\n\r\n" + b"a" * 20_000_000)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it goes with a reset
+    time.sleep(0.1)
+    with proxy.client() as client:
+        client.send(b"POST /second HTTP/1.1\r\nHost: a.example\r\nContent-Length: 200000\r\n\r\n" + b"b" * 200_000)
+        time.sleep(0.2)
+        origin.loop.call_soon_threadsafe(origin.connections[0].transport.resume_reading)
+        assert client.response().body == b"b 200000"
+    origin.wait_for(lambda: origin.streams[1].reset_code is not None, "the end of the long upload")
+    origin.settle()
