@@ -192,7 +192,8 @@ bool Reloader::build(std::string& why) {
 
 void Reloader::wait_for_endpoints(const std::shared_ptr<Generation>& of, std::function<void()> then) {
   if (of->warm()) return then();
-  const auto go_on = [this, then = std::move(then)] {
+  const auto go_on = [this, then = std::move(then), gone_on = std::make_shared<bool>(false)] {
+    if (std::exchange(*gone_on, true)) return;  // the timer had run out when it was cancelled
     warm_.cancel();
     sources::when_applied(nullptr);
     if (!stopped_) then();
@@ -233,12 +234,13 @@ void Reloader::hand_over() {
   late_.async_wait([this, id = current_->id](const boost::system::error_code& error) {
     if (error || !busy_ || current_->id != id) return;
     say(log::Level::kWarn, std::to_string(missing_) + " workers have not taken over the new configuration yet: a plugin's hook holds them");
+    missing_ = 0;  // who comes later ends nothing
     finish(true, {});
   });
 }
 
 void Reloader::taken_over(std::uint64_t id) {
-  if (!busy_ || current_->id != id || --missing_ != 0) return;
+  if (!busy_ || current_->id != id || missing_ == 0 || --missing_ != 0) return;
   late_.cancel();
   finish(true, {});
 }

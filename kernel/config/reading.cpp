@@ -170,7 +170,7 @@ bool read_address(const Node& node, Reading& reading, bool port_zero, std::strin
     reading.diagnostics.error(node, "port 0 cannot be connected to");
     return false;
   }
-  value = std::move(text);
+  value = address->text();  // one spelling of each: two listeners on one address would take its connections from each other
   return true;
 }
 

@@ -124,6 +124,7 @@ void Supervisor::child_ready(Child& child) {
       leaving_.push_back(std::move(current_));
     }
     current_ = std::exchange(next_, nullptr);
+    kept_.clear();
   }
   for (const int number : std::exchange(held_, {})) child.signal(number);
   if (std::exchange(served_, true) || options_.pid_file.empty()) return;

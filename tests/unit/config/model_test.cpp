@@ -219,6 +219,8 @@ TEST_CASE("names are of few characters, and unique in their section") {
   CHECK(errors_of("clusters: [{name: a, endpoints: []}, {name: a, endpoints: []}]\n").find("already at 1:12") != std::string::npos);
   CHECK(errors_of("listeners:\n- {name: a, address: 1.1.1.1:1}\n- {name: b, address: 1.1.1.1:1}\n") ==
         "/etc/cleat/f.yaml:3:3: listeners[1]: a listener on \"1.1.1.1:1\" is already at 2:3\n");
+  CHECK(errors_of("listeners:\n- {name: a, address: 1.1.1.1:1}\n- {name: b, address: 1.1.1.1:01}\n").find("a listener on \"1.1.1.1:1\" is already at") != std::string::npos);
+  CHECK(errors_of("listeners:\n- {name: a, address: '[::1]:1'}\n- {name: b, address: '[0::1]:1'}\n").find("a listener on \"[::1]:1\" is already at") != std::string::npos);
   CHECK(errors_of("listeners:\n- {name: a, address: 1.1.1.1:0}\n- {name: b, address: 1.1.1.1:0}\n") == "");
 }
 
