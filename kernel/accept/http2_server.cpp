@@ -117,6 +117,7 @@ void Http2Server::settle() {
   if (state_ == State::kClosed || state_ == State::kLinger) return;
   run_due();
   write();
+  run_due();  // of what has been sent to its end now
   if (flooded_ != nullptr) calm_down();
   if (state_ == State::kOpen) {
     if (transport_.broken() || (nghttp2_session_want_read(session_.get()) == 0 && nghttp2_session_want_write(session_.get()) == 0)) end();

@@ -3,10 +3,11 @@
 
 import re
 import subprocess
+import time
 
 import pytest
 from conftest import tool
-from http2_client import CANCEL, NO_ERROR, Http2Client, Stream, head
+from http2_client import CANCEL, GOAWAY, NO_ERROR, Http2Client, Stream, frame, head
 from origin import reply
 from pairing import SCHEME
 from proxy import cluster, listener, to_origin
@@ -353,3 +354,21 @@ def test_h2load(proxy, origin):
                           text=True, timeout=120)
     counts = re.search(r"requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
     assert counts and counts.groups() == ("10000", "10000", "0", "0"), done.stdout
+
+
+def test_the_last_answer_on_a_connection_that_its_client_ends_counts_as_whole(start, tmp_path):
+    """It was sent to its end, and logged as one whose client had gone."""
+    log = tmp_path / "log"
+    proxy = start({"plugins": [{"name": "log", "use": "access_log", "config": {"path": str(log)}},
+                               {"name": "play", "use": "origin", "config": {"routes": [{"path": "/last", "body_bytes": "10B"}]}}],
+                   "listeners": [listener([{"match": {"prefix": "/"}, "handler": "play"}], chain=["log"])]})
+    with Http2Client(proxy.port) as client:
+        client.wait(lambda: client.settled, "the settings")
+        number = client.start(head("/last"), flush=False)
+        client.send(client.h2.data_to_send() + frame(GOAWAY, payload=b"\0" * 8))
+        assert client.response(number).status == 200
+    end = time.monotonic() + client.deadline
+    while not log.exists() or not log.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert '"GET /last HTTP/2" 200' in log.read_text() and "downstream_gone" not in log.read_text()
