@@ -1,9 +1,7 @@
 // cleat.handover/1: one state at a time, in memory for as long as it takes to hand it on. Control thread.
-#include <string>
 #include <utility>
 
 #include "kernel/base/log.hpp"
-#include "kernel/hooks/guard.hpp"
 #include "kernel/hooks/handover.hpp"
 #include "kernel/hooks/host_exchange.hpp"
 #include "kernel/hooks/host_tables.hpp"
@@ -13,12 +11,7 @@ namespace {
 
 constexpr std::size_t kStateBytesMax = 64 * 1024 * 1024;
 
-// What the give that runs has written.
-struct State {
-  std::string bytes;
-  bool failed = false;  // a write was: what is there is no state
-};
-State* giving = nullptr;
+State* giving = nullptr;  // what the give that runs writes
 std::uint64_t gives = 0;  // the handle of the one that runs is their number
 
 cleat_status handover_write(std::uint64_t handover, cleat_str bytes) {
@@ -43,6 +36,18 @@ std::string because(const CallOutcome& outcome) {
 
 const cleat_host_handover kHostHandover = {.size = sizeof(cleat_host_handover), .reserved = 0, .write = handover_write};
 
+CallOutcome give_state(Instance& from, State& state) {
+  giving = &state;
+  ++gives;
+  CallOutcome given = call_plugin(&from, Hook::kGive, [&] {
+    state.answer = from.handover->give(from.self, gives, &state.format);
+    if (state.answer == CLEAT_OK && state.failed) state.answer = CLEAT_FAILED, set_call_error("it went on after a write had failed");
+    return state.answer == CLEAT_NOT_FOUND ? CLEAT_OK : state.answer;
+  });
+  giving = nullptr;
+  return given;
+}
+
 bool hand_over(Instance& from, Instance& to, const config::Node& at, config::Diagnostics& diagnostics) {
   if (from.handover == nullptr || to.handover == nullptr || from.note.name != to.note.name) return true;
   const auto say = [&](log::Level level, const std::string& text) { log::write(level, "plugin/" + to.name, text); };
@@ -51,21 +56,13 @@ bool hand_over(Instance& from, Instance& to, const config::Node& at, config::Dia
     return true;
   }
   State state;
-  std::uint32_t format = 0;
-  cleat_status answer = CLEAT_OK;
-  giving = &state;
-  ++gives;
-  const CallOutcome given = call_plugin(&from, Hook::kGive, [&] {
-    answer = from.handover->give(from.self, gives, &format);
-    if (answer == CLEAT_OK && state.failed) answer = CLEAT_FAILED, set_call_error("it went on after a write had failed");
-    return answer == CLEAT_NOT_FOUND ? CLEAT_OK : answer;
-  });
-  giving = nullptr;
+  const CallOutcome given = give_state(from, state);
   if (!given.ok()) say(log::Level::kWarn, "it begins anew: give of the instance before it failed: " + because(given));
-  if (!given.ok() || answer == CLEAT_NOT_FOUND) return true;
-  const std::string what = std::to_string(state.bytes.size()) + " bytes of state, format " + std::to_string(format);
+  if (!given.ok() || state.answer == CLEAT_NOT_FOUND) return true;
+  const std::string what = std::to_string(state.bytes.size()) + " bytes of state, format " + std::to_string(state.format);
+  cleat_status answer = CLEAT_OK;
   CallOutcome taken = call_plugin(&to, Hook::kTake, [&] {
-    answer = to.handover->take(to.self, format, to_str(state.bytes));
+    answer = to.handover->take(to.self, state.format, to_str(state.bytes));
     return answer == CLEAT_UNSUPPORTED ? CLEAT_OK : answer;
   });
   if (!taken.ok()) {

@@ -2,10 +2,9 @@
 // The main thread.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
-#include "kernel/hooks/instance.hpp"
+#include "kernel/hooks/handover.hpp"
 #include "plugin_api/isolation/child/control.hpp"
 
 namespace cleat::isolation {
@@ -14,15 +13,10 @@ class Handover {
  public:
   void give(Control& control, const Control::Frame& request, hooks::Instance& instance);
   void take(Control& control, const Control::Frame& request, hooks::Instance& instance);
-  cleat_status write(std::uint64_t handover, cleat_str bytes);  // the host's function
 
  private:
-  cleat_status run_give(hooks::Instance& instance, std::string& words);
-
-  std::uint64_t gives_ = 0;  // the handle of the one that runs is their number
-  bool giving_ = false, write_failed_ = false;
-  std::uint32_t format_ = 0;
-  std::string given_, taken_;
+  hooks::State given_;
+  std::string taken_;
 };
 
 }  // namespace cleat::isolation

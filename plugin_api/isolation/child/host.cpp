@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "kernel/hooks/host_tables.hpp"
+
 #ifndef CLEAT_VERSION
 #define CLEAT_VERSION "0"
 #endif
@@ -29,7 +31,7 @@ constexpr std::array<Entry, 12> kTables = {{
     {CLEAT_EXT_KV, &host::kKv},
     {CLEAT_EXT_HTTP_CALL, &host::kHttpCall},
     {CLEAT_EXT_HANDLER, &host::kHandler},
-    {CLEAT_EXT_HANDOVER, &host::kHandover},
+    {CLEAT_EXT_HANDOVER, &hooks::kHostHandover},
 }};
 
 cleat_status log(cleat_instance self, std::uint32_t level, cleat_str text) {

@@ -11,7 +11,6 @@
 #include "plugin_api/ext/body.h"
 #include "plugin_api/ext/events.h"
 #include "plugin_api/ext/handler.h"
-#include "plugin_api/ext/handover.h"
 #include "plugin_api/ext/http_call.h"
 #include "plugin_api/ext/kv.h"
 #include "plugin_api/ext/metadata.h"
@@ -33,7 +32,6 @@ extern const cleat_host_attributes kAttributes;
 extern const cleat_host_body kBody;
 extern const cleat_host_events kEvents;
 extern const cleat_host_handler kHandler;
-extern const cleat_host_handover kHandover;
 extern const cleat_host_http_call kHttpCall;
 extern const cleat_host_kv kKv;
 extern const cleat_host_metadata kMetadata;
