@@ -76,7 +76,10 @@ class Transport {
   bool blocked() const { return blocked_; }  // the peer takes no more now
   bool all_sent() const { return out_.empty() && pipe_ == nullptr; }
   bool broken() const { return broken_; }    // a write failed; what is handed over is dropped
-  void break_off() { broken_ = true; }
+  void break_off(bool reset = false) {       // reset: close will send RST
+    broken_ = true;
+    if (reset) reset_on_close(fd());
+  }
   std::uint64_t sent_bytes() const { return sent_bytes_; }  // to the socket
   void count_from_here() { sent_bytes_ = 0; }
 

@@ -411,7 +411,7 @@ void Http1Server::drain() {
 
 void Http1Server::cut(bool reset) {
   if (state_ == State::kClosed) return;
-  if (reset) reset_on_close(transport_.fd());
+  transport_.break_off(reset);
   peer_gone();
 }
 

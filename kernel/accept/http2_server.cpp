@@ -265,8 +265,7 @@ void Http2Server::linger() {
 
 void Http2Server::cut(bool reset) {
   if (state_ == State::kClosed) return;
-  if (reset) reset_on_close(transport_.fd());
-  transport_.break_off();
+  transport_.break_off(reset);
   end();
   if (exchanges_ == 0) close();
 }

@@ -153,11 +153,8 @@ void TcpProxy::move_both() {
 
 void TcpProxy::cut(bool reset) {
   if (closed_) return;
-  for (Transport* const each : {&connection_.transport, far_ != nullptr ? &far_->transport : nullptr}) {
-    if (each == nullptr) continue;
-    each->break_off();
-    if (reset) reset_on_close(each->fd());
-  }
+  connection_.transport.break_off(reset);
+  if (far_ != nullptr) far_->transport.break_off(reset);
   close();
 }
 

@@ -130,10 +130,7 @@ void Http1Client::idle(std::uint64_t until_ms) {
 void Http1Client::close() {
   if (state_ == State::kClosed) return;
   if (requester_ != nullptr) pool_.cluster().count_in_flight(*endpoint_, worker_.index, UINT32_MAX);
-  if (state_ == State::kTunnel && !tunnel_ended_) {  // broken off, and the endpoint is told so (RFC 9113 8.5)
-    transport_.break_off();
-    reset_on_close(transport_.fd());
-  }
+  if (state_ == State::kTunnel && !tunnel_ended_) transport_.break_off(true);  // the endpoint is told so (RFC 9113 8.5)
   state_ = State::kClosed;
   requester_ = nullptr;
   deadline_.clear();
