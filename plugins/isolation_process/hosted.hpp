@@ -84,7 +84,7 @@ class Hosted {
   void serve(const cleat::isolation::Frame& frame);
   void serve_on_control(std::uint32_t number, cleat::isolation::Function function, std::string arguments);
   void do_jobs(std::unique_lock<std::mutex>& lock);         // [control] those there are now, with the mutex released
-  void post_jobs_left(std::unique_lock<std::mutex>& lock);  // [control] unlocks
+  void post_jobs_left(std::unique_lock<std::mutex>& lock);  // [any] to the control thread, where nobody there waits; unlocks
   static void on_job(void* instance, cleat_status status, std::uint64_t owner, void* user);
 
   // --- the control thread's calls ---

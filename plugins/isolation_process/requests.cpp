@@ -196,24 +196,20 @@ void Hosted::serve(const Frame& frame) {
 }
 
 void Hosted::serve_on_control(std::uint32_t number, Function function, std::string arguments) {
-  bool waited_for;
-  {
-    const std::lock_guard lock(mutex_);
-    if (jobs_.size() >= kJobsMax) {
-      violation_ = "asks for more than is ever answered";
-      process_->kill();
-      return;
-    }
-    jobs_.emplace_back([this, number, function, arguments = std::move(arguments), process = process_, channel = channel_] {
-      Reader in(arguments);
-      Writer out;
-      const cleat_status status = ask_on_control(self, *process, function, in, out);
-      channel->answer(number, function, status, status == CLEAT_OK ? std::string() : host_error(), out.bytes);
-    });
-    waited_for = waiters_ != 0;
+  std::unique_lock lock(mutex_);
+  if (jobs_.size() >= kJobsMax) {
+    violation_ = "asks for more than is ever answered";
+    process_->kill();
+    return;
   }
+  jobs_.emplace_back([this, number, function, arguments = std::move(arguments), process = process_, channel = channel_] {
+    Reader in(arguments);
+    Writer out;
+    const cleat_status status = ask_on_control(self, *process, function, in, out);
+    channel->answer(number, function, status, status == CLEAT_OK ? std::string() : host_error(), out.bytes);
+  });
   changed_.notify_all();
-  if (!waited_for) host.post->post_worker(self, CLEAT_POST_CONTROL, on_job, nullptr);
+  post_jobs_left(lock);
 }
 
 void Hosted::on_job(void* instance, cleat_status status, std::uint64_t, void*) {
