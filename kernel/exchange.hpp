@@ -205,7 +205,10 @@ class Exchange final : public Requester, public ExchangeLife {
     cursor_ = 0;
   }
   // Whatever ran: a hook of a head that is suspended has no say any more.
-  void enter_reply(Stage next) { drop_ticket(0), enter(next); }
+  void enter_reply(Stage next) {
+    drop_ticket(0);
+    enter(next);
+  }
 
   // The spine (exchange.cpp).
   void advance();

@@ -68,9 +68,6 @@ bool Reactor::control(int operation, int fd, IoHandler& handler, Tell tell) {
   return epoll_ctl(epoll_, operation, fd, &event) == 0;
 }
 
-bool Reactor::add(int fd, IoHandler& handler, Tell tell) { return control(EPOLL_CTL_ADD, fd, handler, tell); }
-bool Reactor::change(int fd, IoHandler& handler, Tell tell) { return control(EPOLL_CTL_MOD, fd, handler, tell); }
-
 void Reactor::remove(int fd) { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
 void Reactor::refresh_clock() { now_us_ = monotonic_us(); }

@@ -43,8 +43,8 @@ class Reactor {
     kBoth = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
   };
   // False when the system refuses. Closing the descriptor ends it.
-  bool add(int fd, IoHandler& handler, Tell tell);
-  bool change(int fd, IoHandler& handler, Tell tell);
+  bool add(int fd, IoHandler& handler, Tell tell) { return control(EPOLL_CTL_ADD, fd, handler, tell); }
+  bool change(int fd, IoHandler& handler, Tell tell) { return control(EPOLL_CTL_MOD, fd, handler, tell); }
   std::size_t turn_events() const { return turn_events_; }  // that this turn tells of
   // For a descriptor that others have open too, also other processes: closing it here does not end the registration.
   void remove(int fd);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "kernel/hooks/call_stamp.hpp"
@@ -30,10 +31,7 @@ class ReadyCalls {
   // [control] Of a chain whose instances have been created: their tables do not change any more.
   void prepare(const Chain& chain, std::uint32_t workers);
   // In calling order, as the chain's positions are; of all other hooks: nothing.
-  struct Row {
-    const ChainCall* begin;
-    const ChainCall* end;
-  };
+  using Row = std::pair<const ChainCall*, const ChainCall*>;  // from the first to behind the last
   Row of(std::uint32_t worker, Hook hook) const { return rows_[worker * kHooks + static_cast<std::size_t>(hook)]; }
 
  private:
